@@ -1,0 +1,1 @@
+//! Whole-system benchmarks of avouch against its peers.

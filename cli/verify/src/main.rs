@@ -1,0 +1,3 @@
+//! A small standalone verifier for avouch evidence bundles.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Turns what AI agents did into evidence that anyone can check offline: record, seal, disclose, verify.

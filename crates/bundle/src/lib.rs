@@ -1,0 +1,1 @@
+//! The avouch evidence file: one strict format for statement, receipts, checkpoint and disclosures.

@@ -1,0 +1,1 @@
+//! Keys, COSE signatures, signed statements, receipts and signed notes.

@@ -1,0 +1,1 @@
+//! Importers that turn the records of agent frameworks into avouch traces.

@@ -1,0 +1,1 @@
+//! The append-only SQLite journal, content-addressed blobs and transparency log of avouch.

@@ -1,0 +1,1 @@
+//! Canonical traces: headers, salted fields, events, the hash chain and the run manifest.
