@@ -57,7 +57,10 @@ impl Checker {
     /// A checker that has already judged `count` events, none of them a run-end: for appending to
     /// an open run.
     pub fn resume(count: u64) -> Self {
-        Self { count, ended: false }
+        Self {
+            count,
+            ended: false,
+        }
     }
 
     /// How many events have passed.
@@ -73,7 +76,9 @@ impl Checker {
     /// Judges the next event and returns its header.
     pub fn event(&mut self, event: &Event) -> Result<Header, Error> {
         let index = self.count;
-        let header = event.header().map_err(|source| Error::Header { index, source })?;
+        let header = event
+            .header()
+            .map_err(|source| Error::Header { index, source })?;
         self.header(&header)?;
         Ok(header)
     }
@@ -91,7 +96,10 @@ impl Checker {
             Some(Rule::StartsWithRunStart)
         } else if index != 0 && header.kind == Kind::RunStart {
             Some(Rule::OneRunStart)
-        } else if header.parent.is_some_and(|parent| u64::from(parent) >= index) {
+        } else if header
+            .parent
+            .is_some_and(|parent| u64::from(parent) >= index)
+        {
             Some(Rule::ParentIsEarlier)
         } else {
             None
@@ -109,8 +117,14 @@ impl Checker {
     /// After the last event: a trace must have ended. Returns its size.
     pub fn finish(&self) -> Result<u64, Error> {
         match (self.count, self.ended) {
-            (0, _) => Err(Error::Rule { index: 0, rule: Rule::NotEmpty }),
-            (count, false) => Err(Error::Rule { index: count - 1, rule: Rule::EndsWithRunEnd }),
+            (0, _) => Err(Error::Rule {
+                index: 0,
+                rule: Rule::NotEmpty,
+            }),
+            (count, false) => Err(Error::Rule {
+                index: count - 1,
+                rule: Rule::EndsWithRunEnd,
+            }),
             (count, true) => Ok(count),
         }
     }

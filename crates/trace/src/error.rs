@@ -77,7 +77,9 @@ pub enum Error {
     #[error("a field needs a name: the empty one marks how many there are")]
     EmptyFieldName,
     /// A writer's inline value looks like a reference to a blob.
-    #[error("field {0:?} holds an inline array of [size, media type, SHA-256], which always means a stored blob")]
+    #[error(
+        "field {0:?} holds an inline array of [size, media type, SHA-256], which always means a stored blob"
+    )]
     AmbiguousValue(String),
     /// The opened fields do not make up the body's root.
     #[error("the opened fields do not prove against the body {body}: {why}")]

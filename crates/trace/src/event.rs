@@ -25,7 +25,10 @@ impl Event {
 
     /// Puts a header and a body together.
     pub fn new(header: &Header, body: Digest) -> Self {
-        Self { header: header.encode(), body }
+        Self {
+            header: header.encode(),
+            body,
+        }
     }
 
     /// The header, parsed.
@@ -73,8 +76,13 @@ impl Event {
 
     fn from_parts(header: &[u8], body: &[u8]) -> Result<Self, Error> {
         match (header.try_into(), body.try_into()) {
-            (Ok(header), Ok(body)) => Ok(Self { header, body: Digest(body) }),
-            _ => Err(Error::EventFrame { len: header.len() + body.len() }),
+            (Ok(header), Ok(body)) => Ok(Self {
+                header,
+                body: Digest(body),
+            }),
+            _ => Err(Error::EventFrame {
+                len: header.len() + body.len(),
+            }),
         }
     }
 

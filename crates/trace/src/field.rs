@@ -42,7 +42,9 @@ const BEFORE_NAME: usize = 2 + SALT_LEN;
 
 impl fmt::Debug for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Field").field("name", &self.name()).finish_non_exhaustive()
+        f.debug_struct("Field")
+            .field("name", &self.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -54,7 +56,10 @@ impl Field {
 
     /// A field whose value is `value`.
     pub fn from_value(salt: Salt, name: &str, value: &Value) -> Result<Self, Error> {
-        let bytes = value.to_vec().map_err(|source| Error::Cbor { what: "a field's value", source })?;
+        let bytes = value.to_vec().map_err(|source| Error::Cbor {
+            what: "a field's value",
+            source,
+        })?;
         Ok(Self::from_encoded_value(salt, name, &bytes))
     }
 
@@ -63,19 +68,32 @@ impl Field {
         out.array(3).bytes(&salt.0).text(name);
         let name_end = out.len();
         out.raw(value);
-        Self { encoded: out.into_vec(), name_end, name_len: name.len() }
+        Self {
+            encoded: out.into_vec(),
+            name_end,
+            name_len: name.len(),
+        }
     }
 
     /// Reads a field's encoding, strictly.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let item = Item::parse(bytes).map_err(|source| Error::Cbor { what: "a field", source })?;
+        let item = Item::parse(bytes).map_err(|source| Error::Cbor {
+            what: "a field",
+            source,
+        })?;
         Self::from_item(item)
     }
 
     /// Takes a field out of a larger item.
     pub fn from_item(item: Item<'_>) -> Result<Self, Error> {
-        let shape = |expected| Error::Shape { what: "a field", at: item.offset(), expected };
-        let array = item.as_array().ok_or_else(|| shape("an array of salt, name and value"))?;
+        let shape = |expected| Error::Shape {
+            what: "a field",
+            at: item.offset(),
+            expected,
+        };
+        let array = item
+            .as_array()
+            .ok_or_else(|| shape("an array of salt, name and value"))?;
         let mut parts = array.into_iter();
         let (Some(salt), Some(name), Some(_), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -191,8 +209,10 @@ impl Body {
     /// Makes a body of `fields`, in any order. Refuses the empty name and a name used twice.
     pub fn new(count_salt: Salt, mut fields: Vec<Field>) -> Result<Self, Error> {
         refuse_bad_names(&fields)?;
-        let mut hashed: Vec<(Digest, Field)> =
-            fields.drain(..).map(|field| (field.leaf(), field)).collect();
+        let mut hashed: Vec<(Digest, Field)> = fields
+            .drain(..)
+            .map(|field| (field.leaf(), field))
+            .collect();
         hashed.sort_by_key(|(leaf, _)| *leaf);
         let count = count_field(count_salt, hashed.len());
         let mut leaves = Vec::with_capacity(hashed.len() + 1);
@@ -210,14 +230,19 @@ impl Body {
     pub fn from_stored(fields: Vec<Field>) -> Result<Self, Error> {
         let leaves: Vec<Digest> = fields.iter().map(Field::leaf).collect();
         let body = Self { fields, leaves };
-        check_layout(body.indexed(), body.fields.len() as u64)
-            .map_err(|why| Error::Body { body: body.root(), why })?;
+        check_layout(body.indexed(), body.fields.len() as u64).map_err(|why| Error::Body {
+            body: body.root(),
+            why,
+        })?;
         refuse_bad_names(&body.fields[1..])?;
         Ok(body)
     }
 
     fn indexed(&self) -> impl Iterator<Item = (u64, &Field, Digest)> {
-        (0..).zip(&self.fields).zip(&self.leaves).map(|((index, field), leaf)| (index, field, *leaf))
+        (0..)
+            .zip(&self.fields)
+            .zip(&self.leaves)
+            .map(|((index, field), leaf)| (index, field, *leaf))
     }
 
     /// All fields, leaf 0 first.
@@ -227,7 +252,11 @@ impl Body {
 
     /// The field of this name and its index.
     pub fn get(&self, name: &str) -> Option<(usize, &Field)> {
-        self.fields.iter().enumerate().skip(1).find(|(_, field)| field.name() == name)
+        self.fields
+            .iter()
+            .enumerate()
+            .skip(1)
+            .find(|(_, field)| field.name() == name)
     }
 
     /// The body's root.
@@ -251,14 +280,29 @@ impl Body {
         let refuse = |why| Error::Body { body: *body, why };
         let count = match opened.first() {
             Some((0, first)) => read_count(first).map_err(refuse)?,
-            _ => return Err(refuse("leaf 0, which says how many fields there are, is not opened")),
+            _ => {
+                return Err(refuse(
+                    "leaf 0, which says how many fields there are, is not opened",
+                ));
+            }
         };
-        let size = count.checked_add(1).ok_or_else(|| refuse("leaf 0's number is too large"))?;
-        let leaves: Vec<(LeafIndex, Digest)> =
-            opened.iter().map(|(index, field)| (LeafIndex(*index), field.leaf())).collect();
-        let with_leaves = opened.iter().zip(&leaves).map(|((i, f), (_, leaf))| (*i, f, *leaf));
+        let size = count
+            .checked_add(1)
+            .ok_or_else(|| refuse("leaf 0's number is too large"))?;
+        let leaves: Vec<(LeafIndex, Digest)> = opened
+            .iter()
+            .map(|(index, field)| (LeafIndex(*index), field.leaf()))
+            .collect();
+        let with_leaves = opened
+            .iter()
+            .zip(&leaves)
+            .map(|((i, f), (_, leaf))| (*i, f, *leaf));
         check_layout(with_leaves, size).map_err(refuse)?;
-        let mut names: Vec<&str> = opened.iter().skip(1).map(|(_, field)| field.name()).collect();
+        let mut names: Vec<&str> = opened
+            .iter()
+            .skip(1)
+            .map(|(_, field)| field.name())
+            .collect();
         names.sort_unstable();
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Error::DuplicateField(pair[0].into()));
@@ -266,7 +310,9 @@ impl Body {
         match root_from_multi(TreeSize(size), &leaves, proof) {
             Ok(root) if root == *body => Ok(count),
             Ok(_) => Err(refuse("the root that they lead to is another")),
-            Err(_) => Err(refuse("the proof does not have the shape that these indices need")),
+            Err(_) => Err(refuse(
+                "the proof does not have the shape that these indices need",
+            )),
         }
     }
 }
@@ -276,7 +322,10 @@ fn read_count(field: &Field) -> Result<u64, &'static str> {
     if !field.name().is_empty() {
         return Err("leaf 0 must have the empty name");
     }
-    field.value().and_then(|value| value.as_u64()).ok_or("leaf 0 must hold a number")
+    field
+        .value()
+        .and_then(|value| value.as_u64())
+        .ok_or("leaf 0 must hold a number")
 }
 
 /// What holds for the leaves of every body of `size` leaves: leaf 0 counts the rest, no other has
@@ -303,7 +352,11 @@ fn check_layout<'a>(
         }
         last = Some((index, leaf));
     }
-    if seen { Ok(()) } else { Err("there is no leaf 0") }
+    if seen {
+        Ok(())
+    } else {
+        Err("there is no leaf 0")
+    }
 }
 
 fn refuse_bad_names(fields: &[Field]) -> Result<(), Error> {

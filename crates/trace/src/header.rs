@@ -113,7 +113,8 @@ impl Header {
             return Err(HeaderError::Score(score));
         }
         Ok(Self {
-            kind: Kind::from_u8(bytes[offset::KIND]).ok_or(HeaderError::Kind(bytes[offset::KIND]))?,
+            kind: Kind::from_u8(bytes[offset::KIND])
+                .ok_or(HeaderError::Kind(bytes[offset::KIND]))?,
             decision: Decision::from_u8(bytes[offset::DECISION])
                 .ok_or(HeaderError::Decision(bytes[offset::DECISION]))?,
             flags: Flags::from_u8(bytes[offset::FLAGS])
@@ -136,11 +137,15 @@ fn known<T: PartialEq>(value: T, unknown: T) -> Option<T> {
 }
 
 fn u32_at(bytes: &[u8; HEADER_LEN], at: core::ops::Range<usize>) -> u32 {
-    bytes[at].iter().fold(0, |value, byte| value << 8 | u32::from(*byte))
+    bytes[at]
+        .iter()
+        .fold(0, |value, byte| value << 8 | u32::from(*byte))
 }
 
 fn u64_at(bytes: &[u8; HEADER_LEN], at: core::ops::Range<usize>) -> u64 {
-    bytes[at].iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+    bytes[at]
+        .iter()
+        .fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
 fn id_at(bytes: &[u8; HEADER_LEN], at: core::ops::Range<usize>) -> NameId {

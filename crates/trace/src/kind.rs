@@ -145,7 +145,11 @@ impl Flags {
 
     /// The flags of this byte; `None` when a bit is set that version 1 does not use.
     pub const fn from_u8(bits: u8) -> Option<Self> {
-        if bits & !Self::ALL == 0 { Some(Self(bits)) } else { None }
+        if bits & !Self::ALL == 0 {
+            Some(Self(bits))
+        } else {
+            None
+        }
     }
 
     /// The byte in the header.
@@ -166,6 +170,9 @@ impl Flags {
 
     /// The names of the flags that are set.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES.into_iter().filter(move |(flag, _)| self.contains(*flag)).map(|(_, name)| name)
+        Self::NAMES
+            .into_iter()
+            .filter(move |(flag, _)| self.contains(*flag))
+            .map(|(_, name)| name)
     }
 }

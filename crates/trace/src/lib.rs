@@ -25,7 +25,9 @@ pub use event::{Event, agent_chain_start, journal_start};
 pub use field::{
     BLOB_THRESHOLD, BlobRef, Body, Field, RESERVED_FIELDS, SALT_LEN, Salt, count_field,
 };
-pub use header::{HEADER_LEN, Header, MAX_SCORE, NO_BUDGET, NO_PARENT, UNKNOWN_COST, UNKNOWN_SCORE};
+pub use header::{
+    HEADER_LEN, Header, MAX_SCORE, NO_BUDGET, NO_PARENT, UNKNOWN_COST, UNKNOWN_SCORE, offset,
+};
 pub use kind::{Decision, Flags, Kind};
 pub use manifest::{MANIFEST_CONTENT_TYPE, Manifest, Mode, Parent, Relation, RunId, Source};
 pub use name::NameId;

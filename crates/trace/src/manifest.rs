@@ -172,7 +172,11 @@ pub struct Manifest {
 impl Manifest {
     /// The canonical CBOR map.
     pub fn encode(&self) -> Vec<u8> {
-        let optional = [!self.parents.is_empty(), self.previous.is_some(), self.supersedes.is_some()];
+        let optional = [
+            !self.parents.is_empty(),
+            self.previous.is_some(),
+            self.supersedes.is_some(),
+        ];
         let mut out = Encoder::new();
         out.map(12 + optional.iter().filter(|present| **present).count());
         out.int(key::VERSION).uint(VERSION);
@@ -194,7 +198,10 @@ impl Manifest {
         if !self.parents.is_empty() {
             out.int(key::PARENTS).array(self.parents.len());
             for parent in &self.parents {
-                out.array(3).bytes(&parent.run.0).uint(parent.seq.into()).uint(parent.relation as u64);
+                out.array(3)
+                    .bytes(&parent.run.0)
+                    .uint(parent.seq.into())
+                    .uint(parent.relation as u64);
             }
         }
         if let Some(previous) = &self.previous {
@@ -208,11 +215,17 @@ impl Manifest {
 
     /// Reads a manifest, strictly: canonical CBOR, every required key, no unknown one.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let item = Item::parse(bytes).map_err(|source| Error::Cbor { what: "a manifest", source })?;
+        let item = Item::parse(bytes).map_err(|source| Error::Cbor {
+            what: "a manifest",
+            source,
+        })?;
         let reader = Reader { item };
         let map = item.as_map().ok_or_else(|| reader.shape(item, "a map"))?;
         for (name, _) in map {
-            if !name.as_i64().is_some_and(|key| (key::VERSION..=key::SUPERSEDES).contains(&key)) {
+            if !name
+                .as_i64()
+                .is_some_and(|key| (key::VERSION..=key::SUPERSEDES).contains(&key))
+            {
                 return Err(reader.shape(name, "only the keys 1 to 15"));
             }
         }
@@ -240,7 +253,8 @@ impl Manifest {
             currency: reader.text(key::CURRENCY, "a currency under key 11")?,
             source: reader.source()?,
             parents: reader.parents()?,
-            previous: reader.optional_digest(key::PREVIOUS, "32 bytes of statement id under key 14")?,
+            previous: reader
+                .optional_digest(key::PREVIOUS, "32 bytes of statement id under key 14")?,
             supersedes: reader
                 .optional_digest(key::SUPERSEDES, "32 bytes of statement id under key 15")?,
         })
@@ -261,7 +275,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn shape(&self, at: Item<'_>, expected: &'static str) -> Error {
-        Error::Shape { what: "a manifest", at: at.offset(), expected }
+        Error::Shape {
+            what: "a manifest",
+            at: at.offset(),
+            expected,
+        }
     }
 
     fn get(&self, key: i64) -> Option<Item<'a>> {
@@ -275,7 +293,9 @@ impl<'a> Reader<'a> {
         expected: &'static str,
         read: impl Fn(Item<'a>) -> Option<T>,
     ) -> Result<T, Error> {
-        let found = self.get(key).ok_or_else(|| self.shape(self.item, expected))?;
+        let found = self
+            .get(key)
+            .ok_or_else(|| self.shape(self.item, expected))?;
         read(found).ok_or_else(|| self.shape(found, expected))
     }
 
@@ -302,8 +322,15 @@ impl<'a> Reader<'a> {
         self.member(key::SOURCE, "[format, integrity] under key 12", |item| {
             let mut parts = item.as_array()?.into_iter();
             let (format, integrity) = (parts.next()?, parts.next()?);
-            let integrity = if integrity.is_null() { None } else { Some(integrity.as_bool()?) };
-            let source = Source { format: bounded_text(format)?.into(), integrity };
+            let integrity = if integrity.is_null() {
+                None
+            } else {
+                Some(integrity.as_bool()?)
+            };
+            let source = Source {
+                format: bounded_text(format)?.into(),
+                integrity,
+            };
             parts.next().is_none().then_some(source)
         })
     }
@@ -312,13 +339,17 @@ impl<'a> Reader<'a> {
         if self.get(key::PARENTS).is_none() {
             return Ok(Vec::new());
         }
-        self.member(key::PARENTS, "at least one [run id, seq, relation] under key 13", |item| {
-            let array = item.as_array()?;
-            if array.len() == 0 || array.len() > MAX_PARENTS {
-                return None;
-            }
-            array.into_iter().map(read_parent).collect()
-        })
+        self.member(
+            key::PARENTS,
+            "at least one [run id, seq, relation] under key 13",
+            |item| {
+                let array = item.as_array()?;
+                if array.len() == 0 || array.len() > MAX_PARENTS {
+                    return None;
+                }
+                array.into_iter().map(read_parent).collect()
+            },
+        )
     }
 }
 
@@ -330,7 +361,9 @@ fn read_parent(item: Item<'_>) -> Option<Parent> {
     let mut parts = item.as_array()?.into_iter();
     let parent = Parent {
         run: RunId(parts.next()?.as_bytes()?.try_into().ok()?),
-        seq: u32::try_from(parts.next()?.as_u64()?).ok().filter(|seq| u64::from(*seq) < MAX_EVENTS)?,
+        seq: u32::try_from(parts.next()?.as_u64()?)
+            .ok()
+            .filter(|seq| u64::from(*seq) < MAX_EVENTS)?,
         relation: match parts.next()?.as_u64()? {
             1 => Relation::Subagent,
             2 => Relation::A2a,
