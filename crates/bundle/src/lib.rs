@@ -1,1 +1,63 @@
-//! The avouch evidence file: one strict format for statement, receipts, checkpoint and disclosures.
+//! The avouch evidence file: one strict format that holds a signed statement about a run, what a
+//! transparency log says about it, and whatever of the run is shown.
+//!
+//! A bundle is one canonical CBOR array `["avouch", 1, sections, digest]`; the digest is the
+//! SHA-256 of every byte before it, so that damage is told apart from fraud. [`Bundle::decode`]
+//! accepts exactly what [`Bundle::encode`] writes, and nothing else: unknown sections are refused
+//! by number, every length and count has a limit, and no byte is without a meaning.
+//!
+//! # What this is not
+//! Nothing here verifies anything but the file's own form. Statement, receipts and checkpoint are
+//! opaque bytes; events, fields and blobs are what the file *says* they are. `avouch-verify` is
+//! what checks them.
+#![no_std]
+extern crate alloc;
+
+mod blobs;
+mod decode;
+mod encode;
+mod error;
+mod model;
+
+pub use blobs::Blobs;
+pub use error::Error;
+pub use model::{Bundle, Disclosures, Openings, Shown};
+
+/// The longest bundle, in bytes.
+pub const MAX_BUNDLE_LEN: usize = 1 << 30;
+/// The longest statement, in bytes.
+pub const MAX_STATEMENT_LEN: usize = 1 << 18;
+/// The most receipts.
+pub const MAX_RECEIPTS: usize = 16;
+/// The longest receipt, in bytes.
+pub const MAX_RECEIPT_LEN: usize = 1 << 14;
+/// The longest checkpoint, in bytes.
+pub const MAX_CHECKPOINT_LEN: usize = 1 << 16;
+/// The most fields that one event may show.
+pub const MAX_FIELDS: usize = 1 << 16;
+/// The most hashes in a proof for each thing that it proves: runs have fewer than 2^32 events, so
+/// no path is longer.
+pub const MAX_PROOF_PER_ITEM: usize = 32;
+
+/// The first bytes of every bundle: an array of 4 whose first element is the text `avouch`.
+const MAGIC: &[u8] = b"\x84\x66avouch";
+/// The only version so far.
+const VERSION: u8 = 1;
+/// The trailing digest's length, and the head before it.
+const DIGEST_LEN: usize = 32;
+const DIGEST_HEAD: [u8; 2] = [0x58, 32];
+
+/// The numbers of the sections. 4 (anchors) and 6 (proofs) are reserved, and refused for now.
+mod section {
+    pub(crate) const STATEMENT: i64 = 1;
+    pub(crate) const RECEIPTS: i64 = 2;
+    pub(crate) const CHECKPOINT: i64 = 3;
+    pub(crate) const DISCLOSURES: i64 = 5;
+}
+
+/// The keys of the disclosures' map.
+mod disclosure {
+    pub(crate) const EVENTS: i64 = 1;
+    pub(crate) const PROOF: i64 = 2;
+    pub(crate) const BLOBS: i64 = 3;
+}

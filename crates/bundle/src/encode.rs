@@ -1,0 +1,94 @@
+//! Writing bundles.
+
+use alloc::vec::Vec;
+
+use avouch_cbor::{Encoder, validate};
+use avouch_merkle::{Digest, sha256};
+
+use crate::model::limit;
+use crate::{
+    Bundle, DIGEST_HEAD, DIGEST_LEN, Disclosures, Error, MAGIC, MAX_BUNDLE_LEN, Openings, Shown,
+    VERSION, disclosure, section,
+};
+
+impl Bundle {
+    /// The file's bytes. Refuses whatever [`Bundle::decode`] would not read back.
+    pub fn encode(&self) -> Result<Vec<u8>, Error> {
+        self.check()?;
+        let mut out = Encoder::from(MAGIC.to_vec());
+        out.uint(VERSION.into());
+        let optional = [
+            !self.receipts.is_empty(),
+            self.checkpoint.is_some(),
+            self.disclosures.is_some(),
+        ];
+        out.map(1 + optional.iter().filter(|present| **present).count());
+        out.int(section::STATEMENT).bytes(&self.statement);
+        if !self.receipts.is_empty() {
+            out.int(section::RECEIPTS).array(self.receipts.len());
+            for receipt in &self.receipts {
+                out.bytes(receipt);
+            }
+        }
+        if let Some(checkpoint) = &self.checkpoint {
+            out.int(section::CHECKPOINT).text(checkpoint);
+        }
+        if let Some(disclosures) = &self.disclosures {
+            out.int(section::DISCLOSURES);
+            write_disclosures(&mut out, disclosures);
+        }
+        seal(out.into_vec())
+    }
+}
+
+/// Appends the digest.
+fn seal(mut out: Vec<u8>) -> Result<Vec<u8>, Error> {
+    out.extend_from_slice(&DIGEST_HEAD);
+    let digest = sha256(&[&out]);
+    out.extend_from_slice(&digest.0);
+    limit("the bundle's length in bytes", out.len(), MAX_BUNDLE_LEN)?;
+    debug_assert_eq!(digest.0.len(), DIGEST_LEN);
+    // Values are copied in as they are, and one that was fine alone may be nested too deep here.
+    validate(&out)?;
+    Ok(out)
+}
+
+fn write_disclosures(out: &mut Encoder, disclosures: &Disclosures) {
+    out.map(if disclosures.blobs.is_empty() { 2 } else { 3 });
+    out.int(disclosure::EVENTS).array(disclosures.events.len());
+    for shown in &disclosures.events {
+        write_shown(out, shown);
+    }
+    out.int(disclosure::PROOF);
+    write_proof(out, &disclosures.proof);
+    if !disclosures.blobs.is_empty() {
+        out.int(disclosure::BLOBS).array(disclosures.blobs.len());
+        for (_, bytes) in disclosures.blobs.iter() {
+            out.bytes(bytes);
+        }
+    }
+}
+
+/// `[seq, event, ? openings]`
+fn write_shown(out: &mut Encoder, shown: &Shown) {
+    out.array(if shown.openings.is_some() { 3 } else { 2 });
+    out.uint(shown.seq).raw(&shown.event.to_cbor());
+    let Some(Openings { fields, proof }) = &shown.openings else {
+        return;
+    };
+    out.array(2).array(fields.len());
+    for (index, field) in fields {
+        // A field is [salt, name, value]: here the same three follow the index.
+        out.array(4)
+            .uint(*index)
+            .raw(field.bytes().get(1..).unwrap_or_default());
+    }
+    write_proof(out, proof);
+}
+
+fn write_proof(out: &mut Encoder, proof: &[Digest]) {
+    out.array(proof.len());
+    for hash in proof {
+        out.bytes(&hash.0);
+    }
+}

@@ -1,0 +1,190 @@
+//! What a bundle holds, and the rules that its parts keep among themselves.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use avouch_merkle::Digest;
+use avouch_trace::{Event, Field};
+
+use crate::{
+    Blobs, Error, MAX_CHECKPOINT_LEN, MAX_FIELDS, MAX_PROOF_PER_ITEM, MAX_RECEIPT_LEN,
+    MAX_RECEIPTS, MAX_STATEMENT_LEN,
+};
+
+/// The evidence about one run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bundle {
+    /// The signed statement, in its stored form.
+    pub statement: Vec<u8>,
+    /// Receipts that logs gave for the statement.
+    pub receipts: Vec<Vec<u8>>,
+    /// The log's checkpoint, a signed note.
+    pub checkpoint: Option<String>,
+    /// What is shown of the run; `None` when nothing is.
+    pub disclosures: Option<Disclosures>,
+}
+
+/// What is shown of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disclosures {
+    /// The events, by ascending seq; at least one.
+    pub events: Vec<Shown>,
+    /// The multi-leaf proof that leads from the events to the run's root.
+    pub proof: Vec<Digest>,
+    /// Bytes that shown fields refer to.
+    pub blobs: Blobs,
+}
+
+/// One event that is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Its index in the run.
+    pub seq: u64,
+    /// The event.
+    pub event: Event,
+    /// What is shown of its body; `None` when nothing is.
+    pub openings: Option<Openings>,
+}
+
+/// Fields of one event's body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Openings {
+    /// The fields and their indices in the body, ascending. Leaf 0, which counts the fields, is
+    /// always among them: `Body::verify` insists.
+    pub fields: Vec<(u64, Field)>,
+    /// The multi-leaf proof that leads from the fields to the body's root.
+    pub proof: Vec<Digest>,
+}
+
+impl Bundle {
+    /// The event of this seq, if it is shown.
+    pub fn event(&self, seq: u64) -> Option<&Shown> {
+        let events = &self.disclosures.as_ref()?.events;
+        let at = events.binary_search_by_key(&seq, |shown| shown.seq).ok()?;
+        events.get(at)
+    }
+
+    /// The rules that hold for every bundle, read or written.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        limit(
+            "the statement's length in bytes",
+            self.statement.len(),
+            MAX_STATEMENT_LEN,
+        )?;
+        limit("the number of receipts", self.receipts.len(), MAX_RECEIPTS)?;
+        for receipt in &self.receipts {
+            limit(
+                "a receipt's length in bytes",
+                receipt.len(),
+                MAX_RECEIPT_LEN,
+            )?;
+        }
+        if let Some(checkpoint) = &self.checkpoint {
+            limit(
+                "the checkpoint's length in bytes",
+                checkpoint.len(),
+                MAX_CHECKPOINT_LEN,
+            )?;
+        }
+        self.disclosures.as_ref().map_or(Ok(()), Disclosures::check)
+    }
+}
+
+impl Disclosures {
+    /// Every field that is shown, leaf 0 of each body included, with its event's seq.
+    pub fn fields(&self) -> impl Iterator<Item = (u64, &Field)> {
+        self.events
+            .iter()
+            .flat_map(|shown| shown.fields().map(|field| (shown.seq, field)))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.events.is_empty() {
+            return Err(Error::NothingShown);
+        }
+        for pair in self.events.windows(2) {
+            if pair[0].seq >= pair[1].seq {
+                return Err(Error::EventOrder { seq: pair[1].seq });
+            }
+        }
+        let most = self.events.len().saturating_mul(MAX_PROOF_PER_ITEM);
+        limit(
+            "the number of hashes in the events' proof",
+            self.proof.len(),
+            most,
+        )?;
+        self.events.iter().try_for_each(Shown::check)?;
+        self.refuse_stray_blobs()
+    }
+
+    /// A blob is here because a shown field refers to it by size and SHA-256.
+    fn refuse_stray_blobs(&self) -> Result<(), Error> {
+        if self.blobs.is_empty() {
+            return Ok(());
+        }
+        let wanted: BTreeSet<(Digest, u64)> = self
+            .fields()
+            .filter_map(|(_, field)| field.blob())
+            .map(|reference| (reference.digest, reference.size))
+            .collect();
+        match self
+            .blobs
+            .iter()
+            .find(|(digest, b)| !wanted.contains(&(**digest, b.len() as u64)))
+        {
+            Some((digest, bytes)) => Err(Error::StrayBlob {
+                digest: *digest,
+                len: bytes.len(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Shown {
+    /// The fields that are shown, leaf 0 included.
+    pub fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.openings
+            .iter()
+            .flat_map(|openings| &openings.fields)
+            .map(|(_, field)| field)
+    }
+
+    /// The shown field of this name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields().find(|field| field.name() == name)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let Some(Openings { fields, proof }) = &self.openings else {
+            return Ok(());
+        };
+        if fields.is_empty() {
+            return Err(Error::NothingOpened { seq: self.seq });
+        }
+        limit(
+            "the number of fields shown of one event",
+            fields.len(),
+            MAX_FIELDS,
+        )?;
+        for pair in fields.windows(2) {
+            if pair[0].0 >= pair[1].0 {
+                return Err(Error::FieldOrder {
+                    seq: self.seq,
+                    index: pair[1].0,
+                });
+            }
+        }
+        let most = fields.len() * MAX_PROOF_PER_ITEM;
+        limit("the number of hashes in a body's proof", proof.len(), most)
+    }
+}
+
+pub(crate) fn limit(what: &'static str, found: usize, max: usize) -> Result<(), Error> {
+    if found > max {
+        Err(Error::Limit { what, found, max })
+    } else {
+        Ok(())
+    }
+}
