@@ -1,1 +1,32 @@
 //! Keys, COSE signatures, signed statements, receipts and signed notes.
+//!
+//! - [`key`]: Ed25519 and P-256 keys, as PKCS#8 and SPKI PEM that openssl reads, and as COSE_Key.
+//! - [`statement`]: an issuer's COSE_Sign1 claim about one run, in the one form that is ever stored.
+//! - [`receipt`]: a log's COSE Receipt (RFC 9942) that an entry is in it.
+//! - [`note`] and [`checkpoint`]: C2SP signed notes, and a log's signed size and root.
+//! - [`sign1`]: a checker for other people's COSE_Sign1 and COSE_Sign messages (RFC 9052).
+//!
+//! Our own forms have exactly one encoding each and are parsed strictly; [`sign1`] is as tolerant as
+//! RFC 9052 allows. Nothing here reads a clock, draws randomness or touches a file: the caller passes
+//! times, random bytes and texts in.
+#![no_std]
+
+extern crate alloc;
+
+pub mod checkpoint;
+mod error;
+pub mod key;
+mod lax;
+pub mod note;
+pub mod receipt;
+pub mod sign1;
+pub mod statement;
+mod stored;
+
+pub use checkpoint::Checkpoint;
+pub use error::Error;
+pub use key::{Algorithm, KeyId, SigningKey, VerifyingKey};
+pub use note::{Note, NoteKey};
+pub use receipt::{InclusionReceipt, Receipt};
+pub use sign1::{Sign, Sign1};
+pub use statement::Statement;
