@@ -128,12 +128,3 @@ impl PartialEq for Frontier {
 }
 
 impl Eq for Frontier {}
-
-/// The root of the tree over these leaf hashes (RFC 9162, section 2.1.1).
-pub fn root(leaves: impl IntoIterator<Item = Digest>) -> Digest {
-    let mut frontier = Frontier::new();
-    for leaf in leaves {
-        frontier.push(leaf);
-    }
-    frontier.root()
-}

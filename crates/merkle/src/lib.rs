@@ -38,12 +38,14 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod batch;
 mod consistency;
 mod digest;
 mod error;
 mod frontier;
 mod hash;
 mod inclusion;
+mod lanes;
 mod multi;
 #[cfg(feature = "std")]
 mod parallel;
@@ -53,12 +55,13 @@ mod size;
 mod stored;
 mod subtree;
 
+pub use batch::{root, root_of_data};
 #[cfg(feature = "alloc")]
 pub use consistency::consistency_proof;
 pub use consistency::verify_consistency;
 pub use digest::{Digest, ParseDigestError};
 pub use error::Error;
-pub use frontier::{Frontier, root};
+pub use frontier::Frontier;
 pub use hash::{empty_root, hash_leaf, hash_leaf_parts, hash_node};
 #[cfg(feature = "alloc")]
 pub use inclusion::inclusion_proof;

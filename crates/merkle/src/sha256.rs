@@ -5,7 +5,7 @@ use sha2::block_api::compress256;
 use sha2::digest::Digest as _;
 
 /// FIPS 180-4, section 5.3.3.
-const INITIAL: [u32; 8] = [
+pub(crate) const INITIAL: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,
     0x3c6e_f372,
@@ -35,18 +35,25 @@ pub fn sha256(parts: &[&[u8]]) -> Digest {
         }
         len += part.len();
     }
-    finish(&mut message, len)
+    let end = pad(&mut message, len);
+    sha256_padded(&message[..end])
 }
 
-/// The SHA-256 of the first `len` bytes of `message`, whose other bytes are zero; `len` is at most
-/// nine below the buffer's size, which leaves room for the padding of FIPS 180-4, section 5.1.1.
+/// Pads the message in the first `len` bytes of a buffer of zeros (FIPS 180-4, section 5.1.1), and
+/// returns the padded length; the buffer has at least nine bytes more than the message.
 #[inline(always)]
-pub(crate) fn finish<const N: usize>(message: &mut [u8; N], len: usize) -> Digest {
+pub(crate) fn pad<const N: usize>(message: &mut [u8; N], len: usize) -> usize {
     let end = (len + 9).next_multiple_of(64);
     message[len] = 0x80;
     message[end - 8..end].copy_from_slice(&(len as u64 * 8).to_be_bytes());
+    end
+}
+
+/// The SHA-256 of a message that is already padded to whole blocks.
+#[inline(always)]
+pub(crate) fn sha256_padded(message: &[u8]) -> Digest {
     let mut state = INITIAL;
-    compress256(&mut state, message[..end].as_chunks().0);
+    compress256(&mut state, message.as_chunks().0);
     let mut digest = [0; 32];
     for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {
         *bytes = word.to_be_bytes();
