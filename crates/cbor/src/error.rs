@@ -1,9 +1,12 @@
 //! Why an encoding was refused, and at which byte.
 
+use crate::MAX_DEPTH;
+
 /// Why bytes are not one strict deterministic CBOR item, or why a value has no such encoding.
 ///
 /// `at` is the offset of the offending byte: in the input when decoding, in the output when
 /// encoding (where the refused item would have begun).
+// One field each, so that a result of the validator's inner functions fits two registers.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -14,12 +17,10 @@ pub enum Error {
         at: usize,
     },
     /// A string, array or map announces more than the input holds.
-    #[error("byte {at}: a length of {length} runs beyond the end of the input")]
+    #[error("byte {at}: this item's length runs beyond the end of the input")]
     LengthBeyondInput {
         /// Where the item begins.
         at: usize,
-        /// The length that it announces: bytes, elements or pairs.
-        length: u64,
     },
     /// Bytes follow the item.
     #[error("byte {at}: there are bytes after the end of the item; pass exactly one item")]
@@ -91,19 +92,38 @@ pub enum Error {
         at: usize,
     },
     /// More arrays, maps and tags inside one another than allowed.
-    #[error("byte {at}: nested deeper than {max} levels")]
+    #[error("byte {at}: nested deeper than allowed (never more than {MAX_DEPTH} levels)")]
     TooDeep {
         /// Where the item begins that is one level too deep.
         at: usize,
-        /// The most levels allowed.
-        max: usize,
     },
     /// The input is longer than the caller allows.
-    #[error("the input is {length} bytes long, more than the {max} allowed")]
+    #[error("the input is longer than the {max} bytes allowed")]
     TooLong {
-        /// Its length in bytes.
-        length: usize,
         /// The most bytes allowed.
         max: usize,
     },
+}
+
+impl Error {
+    /// The offset of the offending byte; none when the whole input is too long.
+    pub fn at(&self) -> Option<usize> {
+        match *self {
+            Self::Truncated { at }
+            | Self::LengthBeyondInput { at }
+            | Self::TrailingBytes { at }
+            | Self::IndefiniteLength { at }
+            | Self::ReservedHead { at }
+            | Self::NonShortestHead { at }
+            | Self::NonShortestFloat { at }
+            | Self::NonCanonicalNan { at }
+            | Self::ReservedSimple { at }
+            | Self::InvalidUtf8 { at }
+            | Self::UnsortedKey { at }
+            | Self::DuplicateKey { at }
+            | Self::NonPreferredBignum { at }
+            | Self::TooDeep { at } => Some(at),
+            Self::TooLong { .. } => None,
+        }
+    }
 }

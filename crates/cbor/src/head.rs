@@ -55,22 +55,28 @@ pub(crate) fn read(input: &[u8], at: usize) -> Result<Head, Error> {
 }
 
 /// Heads of more than one byte.
+#[inline(always)]
 fn read_long(input: &[u8], at: usize, initial: u8) -> Result<Head, Error> {
-    let (argument, least, end) = match initial & 0x1f {
-        24 => (u64::from(u8::from_be_bytes(fixed(input, at)?)), 24, at + 2),
-        25 => (
-            u64::from(u16::from_be_bytes(fixed(input, at)?)),
-            1 << 8,
-            at + 3,
-        ),
-        26 => (
-            u64::from(u32::from_be_bytes(fixed(input, at)?)),
-            1 << 16,
-            at + 5,
-        ),
-        27 => (u64::from_be_bytes(fixed(input, at)?), 1 << 32, at + 9),
-        31 => return Err(Error::IndefiniteLength { at }),
-        _ => return Err(Error::ReservedHead { at }),
+    // The least argument that needs 1, 2, 4 and 8 bytes.
+    const LEAST: [u64; 4] = [24, 1 << 8, 1 << 16, 1 << 32];
+    let width = usize::from(initial & 0x1f) - 24;
+    let Some(&least) = LEAST.get(width) else {
+        return Err(match initial & 0x1f {
+            31 => Error::IndefiniteLength { at },
+            _ => Error::ReservedHead { at },
+        });
+    };
+    let size = 1 << width;
+    let rest = &input[at + 1..];
+    // Away from the end of the input, one load serves all sizes without a branch.
+    let argument = match rest.first_chunk() {
+        Some(bytes) => u64::from_be_bytes(*bytes) >> (64 - 8 * size),
+        None => match rest.get(..size) {
+            Some(bytes) => bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+            None => return Err(Error::Truncated { at }),
+        },
     };
     if initial >> 5 == SIMPLE {
         check_simple_or_float(initial, argument, at)?;
@@ -80,17 +86,8 @@ fn read_long(input: &[u8], at: usize, initial: u8) -> Result<Head, Error> {
     Ok(Head {
         initial,
         argument,
-        end,
+        end: at + 1 + size,
     })
-}
-
-/// The `N` bytes after the initial byte at `at`.
-#[inline(always)]
-fn fixed<const N: usize>(input: &[u8], at: usize) -> Result<[u8; N], Error> {
-    match input[at + 1..].first_chunk() {
-        Some(bytes) => Ok(*bytes),
-        None => Err(Error::Truncated { at }),
-    }
 }
 
 fn check_simple_or_float(initial: u8, bits: u64, at: usize) -> Result<(), Error> {

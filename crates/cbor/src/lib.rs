@@ -23,6 +23,23 @@
 //! All else that is well-formed is accepted: 1.0 stays apart from 1, -0.0 from 0.0, and tags
 //! other than bignums are not interpreted. What is accepted re-encodes to the same bytes.
 //!
+//! ```
+//! # #[cfg(feature = "alloc")] {
+//! use avouch_cbor::{Encoder, Error, Item};
+//!
+//! let mut encoder = Encoder::new();
+//! encoder.map(2).uint(1).text("hello").int(-1).float(1.5);
+//! let item = Item::parse(encoder.as_slice())?;
+//! let map = item.as_map().ok_or("not a map")?;
+//! assert_eq!(map.get_int(1).and_then(|value| value.as_text()), Some("hello"));
+//! assert_eq!(map.get_int(-1).and_then(|value| value.as_f64()), Some(1.5));
+//!
+//! // 23 in two bytes: the same number, but not the same bytes.
+//! assert_eq!(Item::parse(&[0x18, 23]), Err(Error::NonShortestHead { at: 0 }));
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What this is not
 //! No serde, no derive, no streaming from a reader, no CBOR sequences.
 #![no_std]

@@ -35,7 +35,6 @@ pub fn validate(bytes: &[u8]) -> Result<(), Error> {
 pub fn validate_with(bytes: &[u8], limits: Limits) -> Result<(), Error> {
     if bytes.len() > limits.max_len {
         return Err(Error::TooLong {
-            length: bytes.len(),
             max: limits.max_len,
         });
     }
@@ -57,6 +56,8 @@ struct Validator<'a> {
 
 impl Validator<'_> {
     /// Checks the item at `at`, which `depth` others enclose, and returns where it ends.
+    // Leaves are inlined into the loops over their parents; only what nests is a call.
+    #[inline(always)]
     fn item(&self, at: usize, depth: usize) -> Result<usize, Error> {
         let head = head::read(self.input, at)?;
         match head.initial >> 5 {
@@ -67,28 +68,39 @@ impl Validator<'_> {
                 check_utf8(&self.input[head.end..end], head.end)?;
                 Ok(end)
             }
+            _ => self.nest(&head, at, depth),
+        }
+    }
+
+    /// Checks the array, map or tag at `at`.
+    fn nest(&self, head: &head::Head, at: usize, depth: usize) -> Result<usize, Error> {
+        if depth >= self.max_depth {
+            return Err(Error::TooDeep { at });
+        }
+        match head.initial >> 5 {
             head::ARRAY => {
-                self.enter(at, depth)?;
-                self.check_room(&head, at, 1)?;
-                let mut end = head.end;
-                for _ in 0..head.argument {
-                    end = self.item(end, depth + 1)?;
-                }
-                Ok(end)
+                self.check_room(head, at, 1)?;
+                self.elements(head.end, head.argument, depth + 1)
             }
             head::MAP => {
-                self.enter(at, depth)?;
-                self.check_room(&head, at, 2)?;
+                self.check_room(head, at, 2)?;
                 self.pairs(head.end, head.argument, depth + 1)
             }
             _ => {
-                self.enter(at, depth)?;
                 if matches!(head.argument, head::TAG_BIGNUM | head::TAG_NEGATIVE_BIGNUM) {
                     self.check_bignum(head.end, at)?;
                 }
                 self.item(head.end, depth + 1)
             }
         }
+    }
+
+    fn elements(&self, start: usize, count: u64, depth: usize) -> Result<usize, Error> {
+        let mut at = start;
+        for _ in 0..count {
+            at = self.item(at, depth)?;
+        }
+        Ok(at)
     }
 
     /// Checks a map's pairs: keys strictly ascending by the bytes of their encodings.
@@ -99,26 +111,18 @@ impl Validator<'_> {
         for _ in 0..count {
             let key_end = self.item(at, depth)?;
             let key = &self.input[at..key_end];
-            match previous.cmp(key) {
-                Ordering::Less => {}
-                Ordering::Equal => return Err(Error::DuplicateKey { at }),
-                Ordering::Greater => return Err(Error::UnsortedKey { at }),
+            // Mostly the heads already decide, without a call to compare the rest.
+            if previous.first() >= key.first() {
+                match previous.cmp(key) {
+                    Ordering::Less => {}
+                    Ordering::Equal => return Err(Error::DuplicateKey { at }),
+                    Ordering::Greater => return Err(Error::UnsortedKey { at }),
+                }
             }
             previous = key;
             at = self.item(key_end, depth)?;
         }
         Ok(at)
-    }
-
-    #[inline(always)]
-    fn enter(&self, at: usize, depth: usize) -> Result<(), Error> {
-        if depth >= self.max_depth {
-            return Err(Error::TooDeep {
-                at,
-                max: self.max_depth,
-            });
-        }
-        Ok(())
     }
 
     #[inline(always)]
@@ -133,10 +137,7 @@ impl Validator<'_> {
     fn check_room(&self, head: &head::Head, at: usize, least: usize) -> Result<(), Error> {
         let room = (self.input.len() - head.end) / least;
         if head.argument > room as u64 {
-            return Err(Error::LengthBeyondInput {
-                at,
-                length: head.argument,
-            });
+            return Err(Error::LengthBeyondInput { at });
         }
         Ok(())
     }

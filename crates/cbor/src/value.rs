@@ -66,7 +66,7 @@ impl Value {
     fn encode_at(&self, encoder: &mut Encoder, depth: usize) -> Result<(), Error> {
         let at = encoder.len();
         if matches!(self, Self::Array(_) | Self::Map(_) | Self::Tag(..)) && depth >= MAX_DEPTH {
-            return Err(Error::TooDeep { at, max: MAX_DEPTH });
+            return Err(Error::TooDeep { at });
         }
         match self {
             Self::Uint(n) => encoder.uint(*n),
