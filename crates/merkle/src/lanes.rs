@@ -1,17 +1,18 @@
-//! SHA-256 of four messages side by side, for processors without SHA instructions.
+//! SHA-256 of sixteen messages side by side, for processors without SHA instructions.
 //!
-//! The four states move through the rounds together, so that the compiler keeps each variable of the
-//! four in one vector register: plain safe code, about twice as fast as one message at a time where
-//! that is done in ordinary registers, and about half as fast as SHA instructions. [`pay`] tells.
+//! Every step is a loop over the sixteen, which the compiler turns into vector instructions: plain safe
+//! code, with SSE2 alone 2.5 times as fast as one message at a time in ordinary registers, and half as
+//! fast as SHA instructions. Four and eight side by side were slower: such short loops are unrolled
+//! and stay scalar. [`pay`] tells whether to use it.
 
 use crate::Digest;
 use crate::sha256::INITIAL;
 use core::array::from_fn;
 
 /// How many messages are hashed side by side.
-pub(crate) const LANES: usize = 4;
+pub(crate) const LANES: usize = 16;
 
-/// Whether four messages side by side are faster than one after the other on this processor. Only
+/// Whether messages side by side are faster than one after the other on this processor. Only
 /// `std` can ask the processor; without it the answer is no.
 pub(crate) fn pay() -> bool {
     #[cfg(all(feature = "std", target_arch = "x86_64"))]
@@ -38,7 +39,7 @@ const K: [u32; 64] = [
 /// One 32-bit word of each message.
 type Words = [u32; LANES];
 
-/// The SHA-256 of four messages, each already padded to two blocks.
+/// The SHA-256 of these messages, each already padded to two blocks.
 pub(crate) fn sha256_padded(messages: &[[u8; 128]; LANES]) -> [Digest; LANES] {
     let mut state = INITIAL.map(|word| [word; LANES]);
     compress(&mut state, messages, 0);
@@ -53,59 +54,55 @@ pub(crate) fn sha256_padded(messages: &[[u8; 128]; LANES]) -> [Digest; LANES] {
 }
 
 /// FIPS 180-4, section 6.2.2, on the block that starts at byte `at` of each message.
+// Indexed loops over whole arrays are what the compiler vectorises; iterators over eight zipped
+// slices are not.
+#[allow(clippy::needless_range_loop)]
 fn compress(state: &mut [Words; 8], messages: &[[u8; 128]; LANES], at: usize) {
-    let mut schedule: [Words; 16] = from_fn(|word| {
-        let at = at + 4 * word;
-        from_fn(|lane| {
-            let message = &messages[lane];
-            u32::from_be_bytes([
+    let mut w: [Words; 64] = [[0; LANES]; 64];
+    for t in 0..16 {
+        let at = at + 4 * t;
+        for l in 0..LANES {
+            let message = &messages[l];
+            w[t][l] = u32::from_be_bytes([
                 message[at],
                 message[at + 1],
                 message[at + 2],
                 message[at + 3],
-            ])
-        })
-    });
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
-    for sixteen in K.as_chunks::<16>().0 {
-        for (t, &k) in sixteen.iter().enumerate() {
-            let w = schedule[t];
-            let t1 = map(|l| {
-                let sum = e[l].rotate_right(6) ^ e[l].rotate_right(11) ^ e[l].rotate_right(25);
-                let choice = (e[l] & f[l]) ^ (!e[l] & g[l]);
-                h[l].wrapping_add(sum)
-                    .wrapping_add(choice)
-                    .wrapping_add(k)
-                    .wrapping_add(w[l])
-            });
-            let t2 = map(|l| {
-                let sum = a[l].rotate_right(2) ^ a[l].rotate_right(13) ^ a[l].rotate_right(22);
-                let majority = (a[l] & b[l]) ^ (a[l] & c[l]) ^ (b[l] & c[l]);
-                sum.wrapping_add(majority)
-            });
-            (h, g, f, e) = (g, f, e, map(|l| d[l].wrapping_add(t1[l])));
-            (d, c, b, a) = (c, b, a, map(|l| t1[l].wrapping_add(t2[l])));
-            // The word of sixteen rounds later; those of the last sixteen are never read.
-            let (w1, w9, w14) = (
-                schedule[(t + 1) % 16],
-                schedule[(t + 9) % 16],
-                schedule[(t + 14) % 16],
-            );
-            schedule[t] = map(|l| {
-                let s0 = w1[l].rotate_right(7) ^ w1[l].rotate_right(18) ^ (w1[l] >> 3);
-                let s1 = w14[l].rotate_right(17) ^ w14[l].rotate_right(19) ^ (w14[l] >> 10);
-                w[l].wrapping_add(s0).wrapping_add(w9[l]).wrapping_add(s1)
-            });
+            ]);
         }
     }
-    for (words, add) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
-        *words = map(|l| words[l].wrapping_add(add[l]));
+    for t in 16..64 {
+        let (w2, w7, w15, w16) = (w[t - 2], w[t - 7], w[t - 15], w[t - 16]);
+        for l in 0..LANES {
+            let s0 = w15[l].rotate_right(7) ^ w15[l].rotate_right(18) ^ (w15[l] >> 3);
+            let s1 = w2[l].rotate_right(17) ^ w2[l].rotate_right(19) ^ (w2[l] >> 10);
+            w[t][l] = w16[l].wrapping_add(s0).wrapping_add(w7[l]).wrapping_add(s1);
+        }
     }
-}
-
-#[inline(always)]
-fn map(f: impl FnMut(usize) -> u32) -> Words {
-    from_fn(f)
+    let mut working = *state;
+    for t in 0..64 {
+        let [a, b, c, d, e, f, g, h] = working;
+        let (mut next_a, mut next_e) = ([0; LANES], [0; LANES]);
+        for l in 0..LANES {
+            let s1 = e[l].rotate_right(6) ^ e[l].rotate_right(11) ^ e[l].rotate_right(25);
+            let choice = (e[l] & f[l]) ^ (!e[l] & g[l]);
+            let t1 = h[l]
+                .wrapping_add(s1)
+                .wrapping_add(choice)
+                .wrapping_add(K[t])
+                .wrapping_add(w[t][l]);
+            let s0 = a[l].rotate_right(2) ^ a[l].rotate_right(13) ^ a[l].rotate_right(22);
+            let majority = (a[l] & b[l]) ^ (a[l] & c[l]) ^ (b[l] & c[l]);
+            next_a[l] = t1.wrapping_add(s0).wrapping_add(majority);
+            next_e[l] = d[l].wrapping_add(t1);
+        }
+        working = [next_a, a, b, c, next_e, e, f, g];
+    }
+    for (words, add) in state.iter_mut().zip(working) {
+        for l in 0..LANES {
+            words[l] = words[l].wrapping_add(add[l]);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +112,7 @@ mod tests {
     use crate::sha256::pad;
 
     #[test]
-    fn four_side_by_side_equal_one_at_a_time() {
+    fn side_by_side_equals_one_at_a_time() {
         let mut byte = 0u8;
         for round in 0..200 {
             let mut messages = [[0; 128]; LANES];
