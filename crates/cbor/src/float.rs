@@ -86,13 +86,13 @@ mod tests {
     fn neighbours_of_half_floats_are_not_half_floats() {
         for bits in (0..0x7c00_u16).chain(0x8000..0xfc00) {
             let single = half_to_f64(bits) as f32;
-            let next = f32::from_bits(single.to_bits() + 1);
-            assert_eq!(half_of(next), None, "{next}");
-            assert_eq!(
-                shortest(f64::from(next)),
-                Shortest::Single(next.to_bits()),
-                "{next}"
-            );
+            // The 13 fraction bits that a half does not have.
+            for bit in 0..13 {
+                let near = f32::from_bits(single.to_bits() ^ 1 << bit);
+                assert_eq!(half_of(near), None, "{near}");
+                let wide = f64::from(near);
+                assert_eq!(shortest(wide), Shortest::Single(near.to_bits()), "{near}");
+            }
         }
     }
 

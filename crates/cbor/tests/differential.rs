@@ -36,9 +36,11 @@ proptest! {
     /// very same bytes again.
     #[test]
     fn acceptance_is_that_ciborium_rewrites_the_input(bytes in arbitrary::damaged(true)) {
-        prop_assume!(!outside_ciborium(&bytes));
-        let ours = validate(&bytes);
-        prop_assert_eq!(ours.is_ok(), ciborium_rewrites(&bytes), "{:?} {}", ours, hex::encode(&bytes));
+        if !outside_ciborium(&bytes) {
+            let ours = validate(&bytes);
+            let same = ciborium_rewrites(&bytes);
+            prop_assert_eq!(ours.is_ok(), same, "{:?} {}", ours, hex::encode(&bytes));
+        }
     }
 
     #[test]
@@ -83,7 +85,8 @@ fn check_against_dcbor(bytes: &[u8]) {
     }
 }
 
-/// Its value type has no undefined or simple values, and turns bignums into integers.
+/// Its value type has no undefined or simple values, turns bignums into integers, and keeps what a
+/// NaN carries.
 fn outside_ciborium(bytes: &[u8]) -> bool {
     fn has(value: &Value) -> bool {
         match value {
@@ -98,7 +101,9 @@ fn outside_ciborium(bytes: &[u8]) -> bool {
         Ok(value) => has(&value),
         Err(error) => matches!(
             error,
-            Error::NonPreferredBignum { .. } | Error::TooDeep { .. }
+            Error::NonPreferredBignum { .. }
+                | Error::NonCanonicalNan { .. }
+                | Error::TooDeep { .. }
         ),
     }
 }

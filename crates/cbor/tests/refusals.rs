@@ -69,6 +69,7 @@ fn floats_that_fit_a_shorter_float() {
     accepted("fa33000000"); // 2^-25
     accepted("fa00000001"); // 2^-149
     accepted("fb3690000000000000"); // 2^-150
+    accepted("fa3f801000"); // 1 + 2^-11, half a step of the halves
     accepted("fb3ff8000010000000");
     accepted("fa477fe100"); // just above the greatest half
     accepted("fb47efffffe0000001"); // just above the greatest single

@@ -26,7 +26,7 @@ pub(crate) fn value(plain: bool) -> BoxedStrategy<Value> {
         number().prop_map(Value::Nint),
         prop::collection::vec(any::<u8>(), 0..40).prop_map(Value::Bytes),
         "[a-z]{0,30}".prop_map(Value::Text),
-        any::<String>().prop_map(Value::Text),
+        "\\PC{0,5}".prop_map(Value::Text),
         any::<bool>().prop_map(Value::Bool),
         Just(Value::Null),
         float()
