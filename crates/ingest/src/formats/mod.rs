@@ -1,0 +1,12 @@
+//! One file per format.
+
+pub(crate) mod agent_record;
+pub(crate) mod avouch;
+pub(crate) mod claude_code;
+pub(crate) mod codex;
+pub(crate) mod cursor;
+pub(crate) mod debate;
+pub(crate) mod gemini;
+pub(crate) mod openai_chat;
+pub(crate) mod opencode;
+pub(crate) mod swe_agent;
