@@ -48,6 +48,7 @@
 #[cfg(feature = "alloc")]
 extern crate alloc;
 
+mod collection;
 #[cfg(feature = "alloc")]
 mod encode;
 mod error;
@@ -58,10 +59,11 @@ mod validate;
 #[cfg(feature = "alloc")]
 mod value;
 
+pub use collection::{Array, ArrayIter, Map, MapIter};
 #[cfg(feature = "alloc")]
 pub use encode::Encoder;
 pub use error::Error;
-pub use item::{Array, ArrayIter, Item, Kind, Map, MapIter};
+pub use item::{Item, Kind};
 pub use validate::{Limits, MAX_DEPTH, validate, validate_with};
 #[cfg(feature = "alloc")]
 pub use value::Value;

@@ -7,6 +7,9 @@ use crate::{Encoder, Error, Item, Kind, MAX_DEPTH, head};
 
 /// An owned CBOR value.
 ///
+/// A small item takes up to 32 bytes here for its one byte of input: where memory matters, read
+/// through [`Item`], or set [`Limits`](crate::Limits) first.
+///
 /// Equality is that of the parts: a NaN differs from itself, and maps with the same pairs in
 /// another order differ. Compare encodings where that matters.
 #[derive(Clone, Debug, PartialEq)]
