@@ -1,7 +1,7 @@
 //! The tree's two hashes, told apart by their first byte (RFC 9162, section 2.1.1).
 
 use crate::Digest;
-use crate::sha256::{Sha256, pad, sha256, sha256_padded};
+use crate::sha256::{pad, sha256, sha256_joined, sha256_padded};
 
 /// What a leaf's message starts with.
 const LEAF: u8 = 0;
@@ -28,12 +28,7 @@ pub(crate) fn leaf_message(data: &[u8]) -> Option<[u8; 128]> {
 
 /// The hash of a leaf whose data comes in parts, `SHA-256(0x00 || parts joined)`.
 pub fn hash_leaf_parts(parts: &[&[u8]]) -> Digest {
-    let mut hasher = Sha256::new();
-    hasher.update(&[LEAF]);
-    for part in parts {
-        hasher.update(part);
-    }
-    hasher.finish()
+    sha256_joined(core::iter::once(&[LEAF][..]).chain(parts.iter().copied()))
 }
 
 /// The hash of the node above two others, `SHA-256(0x01 || left || right)`.

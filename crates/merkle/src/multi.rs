@@ -1,32 +1,5 @@
-//! Multi-leaf proofs: several leaves are at their indices of a tree, in one proof.
-//!
-//! # The proof
-//!
-//! RFC 9162 has no such proof; this is the one that its tree suggests. Given a tree of `size` leaves
-//! and a set of at least one index, all below `size`, written in strictly ascending order:
-//!
-//! A subtree of the tree is *needed* if it holds a leaf of the set. Walk the needed subtrees from
-//! the root down, dividing each as RFC 9162, section 2.1.1 does, left child before right child. A
-//! child that is not needed is not entered; its root hash is written to the proof at the moment it
-//! is met. So the proof is the list of the roots of the largest subtrees without a leaf of the set,
-//! from left to right:
-//!
-//! ```text
-//! proof(set, [a, b)) = [root of [a, b)]                              if no index of the set is in [a, b)
-//!                    = []                                            if b - a = 1
-//!                    = proof(set, [a, a+k)) then proof(set, [a+k, b)) otherwise, k = the largest
-//!                                                                    power of two below b - a
-//! ```
-//!
-//! with `[a, b) = [0, size)` at the start. The verifier makes the same walk, takes a leaf's own hash
-//! where the set has one and the next hash of the proof where it has none, and hashes upwards; at the
-//! end no hash may be left over. The set and the size alone decide how many hashes there are and what
-//! each one stands for, so a set has exactly one valid proof. The set of all leaves has the empty
-//! proof. The proof of one leaf holds the hashes of its RFC 9162 inclusion proof, but ordered from
-//! left to right and not from the leaf up.
-//!
-//! Checking takes one node hash for each leaf and each hash of the proof, less one, and a stack no
-//! deeper than the tree.
+//! Multi-leaf proofs: several leaves are at their indices of a tree, in one proof. RFC 9162 has no such
+//! proof; [`verify_multi`] says what ours is.
 
 use crate::inclusion::check_index;
 use crate::range::split;
@@ -36,13 +9,8 @@ use crate::{Digest, Error, LeafIndex, TreeSize, hash_node};
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-/// The proof that the leaves at `indices` are in the tree over `leaves`: the roots of the largest
-/// subtrees without any of them, from left to right.
-///
-/// In full, so that others can implement it: `proof(indices, [0, size))`, where `proof(set, [a, b))`
-/// is the root hash of the leaves [a, b) alone if none of them is in the set; nothing if b - a is 1;
-/// else `proof(set, [a, a+k))` followed by `proof(set, [a+k, b))`, with k the largest power of two
-/// below b - a. A set has exactly one valid proof, and that of all leaves is empty.
+/// The proof that the leaves at `indices` are in the tree over `leaves`: the root hashes of the largest
+/// subtrees without any of them, from left to right. [`verify_multi`] defines it in full.
 ///
 /// # Errors
 /// [`Error::NoLeaves`], [`Error::NotAscending`] or [`Error::IndexOutOfRange`] unless there is at
@@ -136,6 +104,29 @@ fn gather(
 
 /// Checks that the leaves with these hashes are at these indices of the tree with this size and
 /// root.
+///
+/// # The proof
+///
+/// RFC 9162 proves one leaf at a time; this is the proof of several that its tree suggests. The set of
+/// leaves has at least one index; all are below `size`, and they are given in strictly ascending
+/// order. The proof is the list of hashes `proof(set, [0, size))`, where
+///
+/// ```text
+/// proof(set, [a, b)) = [root hash of the leaves [a, b)]                  if none of them is in the set
+///                    = []                                                else if b - a = 1
+///                    = proof(set, [a, a + k)) || proof(set, [a + k, b))  else, with k the largest power
+///                                                                        of two below b - a
+/// ```
+///
+/// and `||` joins lists. In words: the root hashes of the largest subtrees without a leaf of the set,
+/// from left to right. The verifier makes the same walk from the root, left before right; it takes a
+/// leaf's own hash where the set has one, the next hash of the proof where a subtree has none, and
+/// hashes upwards. No hash may be missing, and none left over.
+///
+/// The size and the set alone decide how many hashes there are and what each stands for, so a set has
+/// exactly one valid proof. That of all leaves is empty. That of one leaf has the hashes of its
+/// inclusion proof, but from left to right and not from the leaf up. Checking takes one node hash for
+/// each leaf and each hash of the proof, less one, no allocation, and a stack as deep as the tree.
 ///
 /// # Errors
 /// As [`root_from_multi`], and [`Error::RootMismatch`] if the proof leads to another root.

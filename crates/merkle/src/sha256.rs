@@ -23,15 +23,22 @@ const SHORT: usize = SHORT_BLOCKS * 64 - 9;
 
 /// The SHA-256 of the parts, joined.
 pub fn sha256(parts: &[&[u8]]) -> Digest {
+    sha256_joined(parts.iter().copied())
+}
+
+/// The SHA-256 of the parts, joined.
+#[inline]
+pub(crate) fn sha256_joined<'a>(parts: impl Iterator<Item = &'a [u8]> + Clone) -> Digest {
     let mut message = [0; SHORT_BLOCKS * 64];
     let mut len = 0;
-    for part in parts {
-        match message[..SHORT]
-            .get_mut(len..)
-            .and_then(|rest| rest.get_mut(..part.len()))
-        {
+    for part in parts.clone() {
+        match message[len..SHORT].get_mut(..part.len()) {
             Some(place) => place.copy_from_slice(part),
-            None => return sha256_long(parts),
+            None => {
+                let mut hasher = Sha256::new();
+                parts.for_each(|part| hasher.update(part));
+                return hasher.finish();
+            }
         }
         len += part.len();
     }
@@ -59,15 +66,6 @@ pub(crate) fn sha256_padded(message: &[u8]) -> Digest {
         *bytes = word.to_be_bytes();
     }
     Digest(digest)
-}
-
-#[cold]
-fn sha256_long(parts: &[&[u8]]) -> Digest {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update(part);
-    }
-    hasher.finish()
 }
 
 /// SHA-256 of a message that arrives in pieces, for input too long to hold.

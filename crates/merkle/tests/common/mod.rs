@@ -78,8 +78,11 @@ pub fn subproof(m: usize, d: &[Digest], b: bool) -> Vec<Digest> {
     proof
 }
 
-/// Every subtree [start, end) of a tree, with its parent, parents first.
-pub fn subtrees(start: usize, end: usize) -> Vec<((usize, usize), Option<(usize, usize)>)> {
+/// The leaves [start, end).
+pub type Range = (usize, usize);
+
+/// Every subtree of a tree, with its parent, parents first.
+pub fn subtrees(start: usize, end: usize) -> Vec<(Range, Option<Range>)> {
     let mut all = vec![((start, end), None)];
     let mut at = 0;
     while at < all.len() {
