@@ -26,7 +26,7 @@ pub use model::{Bundle, Disclosures, Openings, Shown};
 /// The longest bundle, in bytes.
 pub const MAX_BUNDLE_LEN: usize = 1 << 30;
 /// The longest statement, in bytes.
-pub const MAX_STATEMENT_LEN: usize = 1 << 18;
+pub const MAX_STATEMENT_LEN: usize = 1 << 20;
 /// The most receipts.
 pub const MAX_RECEIPTS: usize = 16;
 /// The longest receipt, in bytes.

@@ -1,1 +1,97 @@
-//! Checks an avouch evidence bundle against a trust policy, offline and without I/O.
+//! Checks an evidence bundle against a trust policy: offline, without I/O, clock or network.
+//!
+//! ```no_run
+//! use avouch_verify::{Options, Policy, verify};
+//!
+//! let policy = Policy::from_toml(&std::fs::read_to_string("trust.toml")?)?;
+//! let bundle = std::fs::read("run.avouch")?;
+//! let report = verify(&bundle, &policy, &Options::default())?;
+//! println!("{report}");
+//! if !report.is_verified() {
+//!     std::process::exit(report.verdict.exit_code().into());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What a report says
+//! Every check has a stable name and ends as pass, fail, or not checked with a reason. Evidence
+//! that is malformed, or bad under a key that the policy knows, fails; evidence of unknown keys is
+//! not checked. Taking evidence away never improves the verdict beyond what the policy requires.
+//! Nothing in a bundle is believed for its own sake: keys come from the policy, ids are computed.
+//!
+//! Memory is bounded by the input's size, and no input makes it panic.
+#![forbid(unsafe_code)]
+
+mod answers;
+mod checks;
+mod json;
+mod judged;
+mod not_shown;
+mod policy;
+mod printable;
+mod report;
+mod text;
+
+pub use answers::{Answer, Answers};
+pub use avouch_bundle::{Bundle, MAX_BUNDLE_LEN};
+pub use avouch_merkle::Digest;
+pub use avouch_trace::RunId;
+pub use policy::{Policy, PolicyError};
+pub use printable::printable;
+pub use report::{
+    About, Check, CheckName, LogPosition, NotShown, Outcome, REPORT_VERSION, Report, ShownCounts,
+    Verdict,
+};
+
+use judged::Findings;
+
+/// What the caller expects of the evidence, beside the policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The run that it must be about.
+    pub expect_run: Option<RunId>,
+    /// The agent that it must be about.
+    pub expect_agent: Option<String>,
+    /// The root that it must be about.
+    pub expect_root: Option<Digest>,
+}
+
+/// Why there is no report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// The bytes are not a bundle.
+    #[error(transparent)]
+    Bundle(#[from] avouch_bundle::Error),
+}
+
+/// Checks a bundle's bytes against a policy.
+///
+/// # Errors
+/// Only where the bytes are not a bundle at all, or a damaged one; whatever is wrong with what it
+/// holds is in the report.
+pub fn verify(bundle: &[u8], policy: &Policy, options: &Options) -> Result<Report, Unreadable> {
+    let bundle = Bundle::decode(bundle)?;
+    let disclosures = bundle.disclosures.as_ref();
+    let mut findings = Findings::default();
+    let spoken = checks::statement::check(&bundle.statement, policy, options, &mut findings);
+    let log = checks::log::check(&bundle, spoken.statement.as_ref(), policy, &mut findings);
+    let (shown, agree) = checks::shown::check(disclosures, &spoken, policy, &mut findings);
+    let about = spoken.statement.map(|statement| About {
+        statement_id: statement.statement_id(),
+        issuer: statement.issuer().into(),
+        key_id: statement.key_id(),
+        issued_at: statement.issued_at(),
+        manifest: spoken.manifest,
+        log,
+        shown,
+        root_and_chain_agree: agree,
+    });
+    Ok(Report {
+        version: REPORT_VERSION,
+        verdict: findings.verdict(),
+        not_shown: not_shown::list(about.as_ref(), spoken.proven, disclosures),
+        about,
+        checks: findings.into_checks(),
+    })
+}

@@ -1,0 +1,218 @@
+//! Who says it, and what: the statement, its issuer, its signature, its manifest.
+
+use avouch_cose::Statement;
+use avouch_cose::key::KeyId;
+use avouch_trace::{MANIFEST_CONTENT_TYPE, Manifest, agent_chain_start};
+
+use crate::Options;
+use crate::judged::{Findings, Judged};
+use crate::policy::{Issuer, Policy};
+use crate::report::CheckName;
+
+/// What the statement's checks found, for those that rest on it.
+pub(crate) struct Spoken {
+    pub(crate) statement: Option<Statement>,
+    pub(crate) manifest: Option<Manifest>,
+    /// Whether a pinned, unrevoked key of the named issuer signed a well-formed manifest.
+    pub(crate) proven: bool,
+}
+
+/// Why what rests on an unproven statement is not checked.
+pub(crate) const UNPROVEN: &str = "the statement itself is not proven";
+
+pub(crate) fn check(
+    bytes: &[u8],
+    policy: &Policy,
+    options: &Options,
+    findings: &mut Findings,
+) -> Spoken {
+    let statement = match Statement::parse(bytes) {
+        Ok(statement) => statement,
+        Err(error) => return unreadable(&error.to_string(), options, findings),
+    };
+    let form = judge_form(&statement);
+    let pinned = policy.issuer(&statement.key_id());
+    let issuer = judge_issuer(&statement, pinned, policy);
+    let signature = match pinned {
+        _ if issuer.failed() => Judged::NotChecked("the key is not this issuer's".into()),
+        Some(issuer) => judge_signature(&statement, issuer),
+        None => Judged::NotChecked("the policy holds no key to check it with".into()),
+    };
+    let read = Manifest::decode(statement.payload());
+    let signed = form.passed() && issuer.passed() && signature.passed();
+    let judged = match &read {
+        Ok(manifest) => judge_manifest(&statement, manifest).resting_on(signed, "it is not proven"),
+        Err(error) => Judged::Fail(error.to_string()),
+    };
+    let proven = signed && judged.passed();
+    findings.add(CheckName::Statement, true, form);
+    findings.add(CheckName::Issuer, true, issuer);
+    findings.add(CheckName::Signature, true, signature);
+    findings.add(CheckName::Manifest, true, judged);
+    let manifest = read.ok();
+    check_subject(manifest.as_ref(), pinned, proven, options, findings);
+    Spoken {
+        statement: Some(statement),
+        manifest,
+        proven,
+    }
+}
+
+/// All that follows when the statement has no readable form.
+fn unreadable(reason: &str, options: &Options, findings: &mut Findings) -> Spoken {
+    findings.add(CheckName::Statement, true, Judged::Fail(reason.into()));
+    for name in [CheckName::Issuer, CheckName::Signature, CheckName::Manifest] {
+        findings.add(
+            name,
+            true,
+            Judged::NotChecked("the statement cannot be read".into()),
+        );
+    }
+    check_subject(None, None, false, options, findings);
+    Spoken {
+        statement: None,
+        manifest: None,
+        proven: false,
+    }
+}
+
+fn judge_form(statement: &Statement) -> Judged {
+    let found = statement.content_type();
+    if found != MANIFEST_CONTENT_TYPE {
+        return Judged::Fail(format!(
+            "its content type is {found:?}, but a run's statement has {MANIFEST_CONTENT_TYPE:?}"
+        ));
+    }
+    Judged::Pass("one COSE_Sign1 in the stored form, about a run".into())
+}
+
+/// The key decides who speaks; the name that the statement gives must agree.
+fn judge_issuer(statement: &Statement, pinned: Option<&Issuer>, policy: &Policy) -> Judged {
+    let claimed = statement.issuer();
+    let key = short(&statement.key_id());
+    match pinned {
+        Some(issuer) if issuer.name == claimed => {
+            Judged::Pass(format!("the policy pins key {key} to {claimed:?}"))
+        }
+        Some(issuer) => Judged::Fail(format!(
+            "the statement names {claimed:?}, but the policy pins its key {key} to {:?}",
+            issuer.name
+        )),
+        None => match policy.log(&statement.key_id()) {
+            Some(log) => Judged::Fail(format!(
+                "key {key} is pinned as that of log {:?}, which may not issue statements",
+                log.origin()
+            )),
+            None if policy.issuers.iter().any(|issuer| issuer.name == claimed) => {
+                Judged::NotChecked(format!(
+                    "the statement names {claimed:?}, but its key {key} is not one that the policy \
+                     pins to that issuer"
+                ))
+            }
+            None => Judged::NotChecked(format!(
+                "the policy pins no issuer {claimed:?} with key {key}"
+            )),
+        },
+    }
+}
+
+fn judge_signature(statement: &Statement, issuer: &Issuer) -> Judged {
+    if let Err(error) = statement.verify(&issuer.key) {
+        return Judged::Fail(format!("by the key of {:?}: {error}", issuer.name));
+    }
+    match &issuer.revoked_from {
+        // A date that counts needs an anchor or a witness, and bundles carry none yet.
+        Some(from) => Judged::Fail(format!(
+            "the signature holds, but the key of {:?} is revoked from {from}, and nothing shows \
+             that the statement is older",
+            issuer.name
+        )),
+        None => Judged::Pass(format!(
+            "{} signature by the key of {:?}",
+            issuer.key.algorithm(),
+            issuer.name
+        )),
+    }
+}
+
+fn judge_manifest(statement: &Statement, manifest: &Manifest) -> Judged {
+    if statement.subject() != manifest.subject() {
+        return Judged::Fail(format!(
+            "the statement is about {:?}, but its manifest is about {:?}",
+            statement.subject(),
+            manifest.subject()
+        ));
+    }
+    let first = agent_chain_start(statement.issuer(), &manifest.agent);
+    if manifest.previous.is_none() && manifest.chain_start != first {
+        return Judged::Fail(format!(
+            "it names no previous statement, so the chain must start at {first}, the start of this \
+             issuer's chain for {:?}, but it starts at {}",
+            manifest.agent, manifest.chain_start
+        ));
+    }
+    Judged::Pass(format!("run {} of {} events", manifest.run, manifest.size))
+}
+
+/// Whether it is about what the policy allows and the caller expects.
+fn check_subject(
+    manifest: Option<&Manifest>,
+    issuer: Option<&Issuer>,
+    proven: bool,
+    options: &Options,
+    findings: &mut Findings,
+) {
+    let judge = |with: &dyn Fn(&Manifest) -> Result<String, String>| match manifest {
+        Some(manifest) => Judged::from(with(manifest)).resting_on(proven, UNPROVEN),
+        None => Judged::NotChecked("there is no readable manifest".into()),
+    };
+    let agent = match issuer {
+        Some(issuer) => judge(&|manifest| allowed_agent(issuer, &manifest.agent)),
+        None => Judged::NotChecked("which agents are allowed depends on the issuer".into()),
+    };
+    findings.add(CheckName::Agent, true, agent);
+    if let Some(expected) = &options.expect_run {
+        let judged = judge(&|manifest| expect("run", &manifest.run, expected));
+        findings.add(CheckName::ExpectedRun, true, judged);
+    }
+    if let Some(expected) = &options.expect_agent {
+        let judged = judge(&|manifest| expect("agent", &manifest.agent, expected));
+        findings.add(CheckName::ExpectedAgent, true, judged);
+    }
+    if let Some(expected) = &options.expect_root {
+        let judged = judge(&|manifest| expect("root", &manifest.root, expected));
+        findings.add(CheckName::ExpectedRoot, true, judged);
+    }
+}
+
+fn allowed_agent(issuer: &Issuer, agent: &str) -> Result<String, String> {
+    match &issuer.agents {
+        None => Ok(format!("{:?} may speak for any agent", issuer.name)),
+        Some(agents) if agents.iter().any(|allowed| allowed == agent) => {
+            Ok(format!("{:?} may speak for {agent:?}", issuer.name))
+        }
+        Some(_) => Err(format!(
+            "the policy does not let {:?} speak for {agent:?}",
+            issuer.name
+        )),
+    }
+}
+
+fn expect<T: PartialEq + core::fmt::Display>(
+    what: &str,
+    found: &T,
+    expected: &T,
+) -> Result<String, String> {
+    if found == expected {
+        Ok(format!("the {what} is {expected}, as expected"))
+    } else {
+        Err(format!(
+            "the {what} is {found}, but {expected} was expected"
+        ))
+    }
+}
+
+/// Enough of a key's id to tell it from others at a glance.
+pub(crate) fn short(id: &KeyId) -> String {
+    id.to_string().chars().take(16).collect()
+}

@@ -1,0 +1,168 @@
+//! What the evidence does not show, said in every report.
+
+use avouch_bundle::Disclosures;
+use avouch_trace::Manifest;
+
+use crate::report::{About, NotShown};
+
+/// How many stretches of withheld events are named before the rest is only counted.
+const MAX_RANGES: usize = 8;
+
+/// The list for one report. `proven` says whether the statement itself was.
+pub(crate) fn list(
+    about: Option<&About>,
+    proven: bool,
+    disclosures: Option<&Disclosures>,
+) -> Vec<NotShown> {
+    let mut list = Vec::new();
+    let mut add = |name, text: String| list.push(NotShown { name, text });
+    if !proven {
+        let text = "Anything that the statement says: who said it, or what it says, is not proven.";
+        add("statement", text.into());
+    }
+    add(
+        "truth",
+        "That the record is true or that nothing was left out of it: it is what the issuer \
+         vouches for."
+            .into(),
+    );
+    add(
+        "time",
+        "When it happened: all times are the issuer's word. Nothing outside the issuer dates this \
+         statement (no anchor, no witness)."
+            .into(),
+    );
+    add(
+        "claims",
+        "That the run kept to any rule: no claim was asked for or proven.".into(),
+    );
+    add(
+        "revocation",
+        "That the issuer's key is still good: revocations come from the trust policy, and their \
+         absence proves nothing."
+            .into(),
+    );
+    let Some(about) = about else {
+        return list;
+    };
+    match &about.log {
+        Some(log) => add(
+            "log-history",
+            format!(
+                "That log {:?} shows everyone the same history: no witness has cosigned its \
+                 checkpoint.",
+                log.origin
+            ),
+        ),
+        None => add(
+            "log",
+            "That the statement is at a known place in a trusted log.".into(),
+        ),
+    }
+    if let Some(manifest) = &about.manifest {
+        of_run(manifest, about, disclosures, &mut add);
+    }
+    list
+}
+
+fn of_run(
+    manifest: &Manifest,
+    about: &About,
+    disclosures: Option<&Disclosures>,
+    add: &mut impl FnMut(&'static str, String),
+) {
+    let shown = &about.shown;
+    let withheld = manifest.size.saturating_sub(shown.events);
+    if withheld > 0 {
+        let which = ranges(manifest.size, disclosures);
+        add(
+            "withheld-events",
+            format!("{withheld} of {} events: {which}.", manifest.size),
+        );
+    }
+    let closed = shown.events.saturating_sub(shown.opened_events);
+    if closed > 0 {
+        add(
+            "withheld-bodies",
+            format!("The bodies of {closed} events that are shown."),
+        );
+    }
+    if shown.withheld_fields > 0 {
+        let text = format!(
+            "{} fields of the events whose bodies are shown.",
+            shown.withheld_fields
+        );
+        add("withheld-fields", text);
+    }
+    if shown.withheld_blobs > 0 {
+        let text = format!(
+            "The content of {} blobs that are referred to.",
+            shown.withheld_blobs
+        );
+        add("withheld-blobs", text);
+    }
+    if !about.root_and_chain_agree {
+        add(
+            "root-and-chain",
+            "That root and chain cover the same events, which takes all events being shown.".into(),
+        );
+    }
+    if manifest.previous.is_some() {
+        let text = "The agent's previous statement, where its chain comes from: it is not here.";
+        add("previous", text.into());
+    }
+    if !manifest.parents.is_empty() {
+        let text = format!(
+            "The {} runs that this one is said to come from.",
+            manifest.parents.len()
+        );
+        add("parents", text);
+    }
+    match manifest.source.integrity {
+        Some(true) => add(
+            "source",
+            "That the source's own integrity held when it was imported: this is the issuer's word."
+                .into(),
+        ),
+        Some(false) => add(
+            "source",
+            "An unharmed source: the issuer says that the source's own integrity did NOT hold."
+                .into(),
+        ),
+        None => {}
+    }
+}
+
+/// The withheld events as ranges, the first few of them.
+fn ranges(size: u64, disclosures: Option<&Disclosures>) -> String {
+    let mut gaps: Vec<(u64, u64)> = Vec::new();
+    let mut next = 0;
+    let shown = disclosures
+        .into_iter()
+        .flat_map(|shown| &shown.events)
+        .map(|shown| shown.seq);
+    // Seqs ascend; one beyond the run has failed its check, and ends nothing here.
+    for seq in shown.filter(|seq| *seq < size).chain([size]) {
+        if seq > next {
+            gaps.push((next, seq - 1));
+        }
+        next = seq + 1;
+    }
+    let named = gaps
+        .iter()
+        .take(MAX_RANGES)
+        .map(|&(first, last)| match last - first {
+            0 => first.to_string(),
+            _ => format!("{first} to {last}"),
+        });
+    let mut text = named.collect::<Vec<_>>().join(", ");
+    let rest: u64 = gaps
+        .iter()
+        .skip(MAX_RANGES)
+        .map(|(first, last)| last - first + 1)
+        .sum();
+    if rest > 0 {
+        text.push_str(&format!(" and {rest} more"));
+    }
+    text
+}

@@ -1,0 +1,332 @@
+//! The trust policy: which keys a verifier accepts for what, and what it requires.
+
+use avouch_cose::key::{KeyId, VerifyingKey};
+use avouch_cose::note::NoteKey;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The only version so far.
+const VERSION: i64 = 1;
+/// The longest policy, in bytes.
+const MAX_POLICY: usize = 1 << 20;
+
+/// What a verifier trusts and requires. A value of this type pins at least one issuer, and no key
+/// to two roles.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) issuers: Vec<Issuer>,
+    pub(crate) logs: Vec<Log>,
+    pub(crate) require: Require,
+}
+
+/// A key that may sign statements.
+#[derive(Clone, Debug)]
+pub(crate) struct Issuer {
+    pub(crate) name: String,
+    pub(crate) key: VerifyingKey,
+    pub(crate) id: KeyId,
+    /// The agents that it may speak for; `None` = any.
+    pub(crate) agents: Option<Vec<String>>,
+    /// When the key stopped being the issuer's alone, as the policy writes it.
+    pub(crate) revoked_from: Option<String>,
+}
+
+/// A log, and the key that signs its checkpoints and receipts.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    pub(crate) key: NoteKey,
+    pub(crate) id: KeyId,
+}
+
+impl Log {
+    pub(crate) fn origin(&self) -> &str {
+        self.key.name()
+    }
+}
+
+/// What must be there, beside the signature.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Require {
+    pub(crate) log: bool,
+    pub(crate) disclosure: Disclosure,
+}
+
+/// How much of a run must be shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Disclosure {
+    /// Nothing.
+    #[default]
+    None,
+    /// Every event's header.
+    Headers,
+    /// Every event, every field, every blob.
+    All,
+}
+
+/// Why a text is not a trust policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// Longer than any policy needs to be.
+    #[error("the policy is {0} bytes long, more than the 1 MiB allowed")]
+    TooLong(usize),
+    /// Not TOML, or not the keys and values that a policy has.
+    #[error("not a trust policy: {0}")]
+    Toml(String),
+    /// Another version.
+    #[error("policy version {0} is not known; this reads version = 1")]
+    Version(i64),
+    /// No issuer is pinned, so nothing could ever verify.
+    #[error("the policy pins no issuer: add an [[issuer]] with its name and key")]
+    NoIssuers,
+    /// An empty name.
+    #[error("[[issuer]] {0} has an empty name")]
+    EmptyName(usize),
+    /// An issuer's key is not one.
+    #[error("the key of issuer {issuer:?} is not a public key in PEM or base64 DER: {reason}")]
+    IssuerKey {
+        /// The issuer's name.
+        issuer: String,
+        /// What is wrong with the key.
+        reason: String,
+    },
+    /// An empty list of agents.
+    #[error("issuer {0:?} may speak for no agent: name some in `agents`, or leave it out for any")]
+    NoAgents(String),
+    /// A time that is not one.
+    #[error("revoked_from of issuer {issuer:?}: {text:?} is not a time like 2026-11-01T00:00:00Z")]
+    RevokedFrom {
+        /// The issuer's name.
+        issuer: String,
+        /// What stands there.
+        text: String,
+    },
+    /// A log's key is not one.
+    #[error("the key of log {origin:?} is not a note verifier key (origin+hash+base64): {reason}")]
+    LogKey {
+        /// The log's origin.
+        origin: String,
+        /// What is wrong with the key.
+        reason: String,
+    },
+    /// A log's key has another name than the log.
+    #[error("log {origin:?} has a key named {key:?}: a log's key bears its origin")]
+    LogName {
+        /// The log's origin.
+        origin: String,
+        /// The name in the key.
+        key: String,
+    },
+    /// One key in two places.
+    #[error("{first} and {second} have the same key: a key has one owner and one role")]
+    SameKey {
+        /// Where the key was first.
+        first: String,
+        /// Where it was again.
+        second: String,
+    },
+    /// A log is required, but none is pinned.
+    #[error("[require] log = true, but the policy lists no [[log]] whose word would count")]
+    NoLogs,
+}
+
+/// The file's form. Every key is known by name: a misspelt one must not pass as a requirement.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: i64,
+    #[serde(default)]
+    issuer: Vec<IssuerEntry>,
+    #[serde(default)]
+    log: Vec<LogEntry>,
+    #[serde(default)]
+    require: RequireEntry,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuerEntry {
+    name: String,
+    key: String,
+    agents: Option<Vec<String>>,
+    revoked_from: Option<When>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogEntry {
+    origin: String,
+    key: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequireEntry {
+    log: Option<bool>,
+    #[serde(default)]
+    disclosure: Disclosure,
+}
+
+/// A time: a TOML date-time, or the same in quotes.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum When {
+    Native(toml::value::Datetime),
+    Text(String),
+}
+
+/// What even a policy of another version has.
+#[derive(Deserialize)]
+struct VersionOnly {
+    version: i64,
+}
+
+impl Policy {
+    /// Reads a policy, strictly: see `docs/trust-policy.md`.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+        if text.len() > MAX_POLICY {
+            return Err(PolicyError::TooLong(text.len()));
+        }
+        let file: File = toml::from_str(text).map_err(|error| {
+            // A later version may have keys of its own: then its number is what matters.
+            match toml::from_str::<VersionOnly>(text) {
+                Ok(VersionOnly { version }) if version != VERSION => PolicyError::Version(version),
+                _ => PolicyError::Toml(error.to_string().trim_end().into()),
+            }
+        })?;
+        if file.version != VERSION {
+            return Err(PolicyError::Version(file.version));
+        }
+        let issuers = (1..).zip(file.issuer).map(|(n, entry)| entry.pin(n));
+        let issuers = issuers.collect::<Result<Vec<_>, _>>()?;
+        if issuers.is_empty() {
+            return Err(PolicyError::NoIssuers);
+        }
+        let logs = file
+            .log
+            .into_iter()
+            .map(LogEntry::pin)
+            .collect::<Result<Vec<_>, _>>()?;
+        refuse_shared_keys(&issuers, &logs)?;
+        let log = file.require.log.unwrap_or(!logs.is_empty());
+        if log && logs.is_empty() {
+            return Err(PolicyError::NoLogs);
+        }
+        let require = Require {
+            log,
+            disclosure: file.require.disclosure,
+        };
+        Ok(Self {
+            issuers,
+            logs,
+            require,
+        })
+    }
+
+    /// The pinned issuer whose key has this id.
+    pub(crate) fn issuer(&self, id: &KeyId) -> Option<&Issuer> {
+        self.issuers.iter().find(|issuer| issuer.id == *id)
+    }
+
+    /// The pinned log whose key has this id.
+    pub(crate) fn log(&self, id: &KeyId) -> Option<&Log> {
+        self.logs.iter().find(|log| log.id == *id)
+    }
+}
+
+impl IssuerEntry {
+    fn pin(self, number: usize) -> Result<Issuer, PolicyError> {
+        if self.name.is_empty() {
+            return Err(PolicyError::EmptyName(number));
+        }
+        let key = match read_public_key(&self.key) {
+            Ok(key) => key,
+            Err(reason) => {
+                return Err(PolicyError::IssuerKey {
+                    issuer: self.name,
+                    reason,
+                });
+            }
+        };
+        if self.agents.as_ref().is_some_and(Vec::is_empty) {
+            return Err(PolicyError::NoAgents(self.name));
+        }
+        let revoked_from = self.revoked_from.map(|when| match when {
+            When::Native(time) => time.to_string(),
+            When::Text(text) => text,
+        });
+        if let Some(text) = &revoked_from
+            && OffsetDateTime::parse(text, &Rfc3339).is_err()
+        {
+            return Err(PolicyError::RevokedFrom {
+                issuer: self.name,
+                text: text.clone(),
+            });
+        }
+        Ok(Issuer {
+            id: key.id(),
+            name: self.name,
+            key,
+            agents: self.agents,
+            revoked_from,
+        })
+    }
+}
+
+/// SubjectPublicKeyInfo, as PEM or as base64 of its DER.
+fn read_public_key(text: &str) -> Result<VerifyingKey, String> {
+    if text.trim_start().starts_with("-----") {
+        return VerifyingKey::from_pem(text).map_err(|error| error.to_string());
+    }
+    let der = STANDARD
+        .decode(text.trim())
+        .map_err(|error| error.to_string())?;
+    VerifyingKey::from_der(&der).map_err(|error| error.to_string())
+}
+
+impl LogEntry {
+    fn pin(self) -> Result<Log, PolicyError> {
+        let key: NoteKey = match self.key.trim().parse() {
+            Ok(key) => key,
+            Err(error) => {
+                let error: avouch_cose::Error = error;
+                return Err(PolicyError::LogKey {
+                    origin: self.origin,
+                    reason: error.to_string(),
+                });
+            }
+        };
+        if key.name() != self.origin {
+            let key = key.name().into();
+            return Err(PolicyError::LogName {
+                origin: self.origin,
+                key,
+            });
+        }
+        Ok(Log {
+            id: key.key().id(),
+            key,
+        })
+    }
+}
+
+fn refuse_shared_keys(issuers: &[Issuer], logs: &[Log]) -> Result<(), PolicyError> {
+    let owners = issuers
+        .iter()
+        .map(|issuer| (issuer.id, format!("issuer {:?}", issuer.name)));
+    let owners = owners.chain(
+        logs.iter()
+            .map(|log| (log.id, format!("log {:?}", log.origin()))),
+    );
+    let mut seen = std::collections::BTreeMap::new();
+    for (id, second) in owners {
+        if let Some(first) = seen.insert(id, second.clone()) {
+            return Err(PolicyError::SameKey { first, second });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! The report for people.
+
+use core::fmt;
+
+use avouch_trace::Manifest;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::checks::statement::short;
+use crate::printable::printable;
+use crate::report::{About, Check, CheckName, Outcome, Report, Verdict};
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", printable(&self.headline()))?;
+        if let Some(about) = &self.about {
+            let proven = [CheckName::Signature, CheckName::Manifest]
+                .into_iter()
+                .all(|name| {
+                    self.check(name)
+                        .is_some_and(|check| check.outcome == Outcome::Pass)
+                });
+            let title = if proven {
+                "What it is about"
+            } else {
+                "What it CLAIMS to be about"
+            };
+            writeln!(f, "\n{title}")?;
+            for (label, value) in about.lines() {
+                writeln!(f, "  {label:<12} {}", printable(&value))?;
+            }
+        }
+        writeln!(f, "\nChecks")?;
+        for Check {
+            name,
+            outcome,
+            required,
+            reason,
+        } in &self.checks
+        {
+            let outcome = match outcome {
+                Outcome::Pass => "pass",
+                Outcome::Fail => "FAIL",
+                Outcome::NotChecked if *required => "MISSING",
+                Outcome::NotChecked => "-",
+            };
+            writeln!(f, "  {outcome:<8} {name:<15} {}", printable(reason))?;
+        }
+        writeln!(f, "\nWhat it does not show")?;
+        for point in &self.not_shown {
+            writeln!(f, "  - {}", printable(&point.text))?;
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    /// The answer in one line.
+    pub fn headline(&self) -> String {
+        let first = |wanted: fn(&Check) -> bool| {
+            let check = self.checks.iter().find(|check| wanted(check));
+            check.map_or(String::new(), |check| {
+                format!("{}: {}", check.name, check.reason)
+            })
+        };
+        match self.verdict {
+            Verdict::Verified => "VERIFIED: all that the policy requires holds".into(),
+            Verdict::Failed => format!("FAILED: {}", first(|check| check.outcome == Outcome::Fail)),
+            Verdict::Incomplete => format!(
+                "INCOMPLETE: nothing is wrong, but something required is missing: {}",
+                first(|check| check.required && check.outcome != Outcome::Pass)
+            ),
+        }
+    }
+}
+
+impl About {
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![(
+            "issuer",
+            format!("{} (key {})", self.issuer, short(&self.key_id)),
+        )];
+        if let Some(manifest) = &self.manifest {
+            lines.extend(run_lines(manifest));
+        }
+        lines.push(("signed", time_text(self.issued_at.saturating_mul(1000))));
+        lines.push(("statement", self.statement_id.to_string()));
+        if let Some(log) = &self.log {
+            lines.push((
+                "log",
+                format!("{}, entry {} of {}", log.origin, log.index, log.size),
+            ));
+        }
+        let shown = &self.shown;
+        let of = self
+            .manifest
+            .as_ref()
+            .map_or(String::new(), |run| format!(" of {}", run.size));
+        lines.push((
+            "shown",
+            match shown.events {
+                0 => "nothing of the run itself".into(),
+                events => format!(
+                    "{events}{of} events, {} fields, {} blobs",
+                    shown.fields, shown.blobs
+                ),
+            },
+        ));
+        lines
+    }
+}
+
+fn run_lines(manifest: &Manifest) -> Vec<(&'static str, String)> {
+    let integrity = match manifest.source.integrity {
+        None => "which has no integrity of its own",
+        Some(true) => "whose own integrity held, the issuer says",
+        Some(false) => "whose own integrity did NOT hold",
+    };
+    let mut lines = vec![
+        ("agent", manifest.agent.clone()),
+        (
+            "run",
+            format!("{} ({})", manifest.run, manifest.mode.name()),
+        ),
+        ("events", manifest.size.to_string()),
+        ("from", time_text(manifest.first_time)),
+        ("to", time_text(manifest.last_time)),
+        ("currency", manifest.currency.clone()),
+        ("source", format!("{}, {integrity}", manifest.source.format)),
+        ("root", manifest.root.to_string()),
+    ];
+    for parent in &manifest.parents {
+        let relation = parent.relation.name();
+        lines.push((
+            "comes from",
+            format!("run {} event {} ({relation})", parent.run, parent.seq),
+        ));
+    }
+    if let Some(previous) = &manifest.previous {
+        lines.push(("follows", format!("statement {previous}")));
+    }
+    if let Some(supersedes) = &manifest.supersedes {
+        lines.push(("supersedes", format!("statement {supersedes}")));
+    }
+    lines
+}
+
+/// Milliseconds since the Unix epoch as people write it; as the number where no year would fit.
+fn time_text(millis: u64) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| format!("{millis} ms since 1970"))
+}
