@@ -1,0 +1,133 @@
+-- The ledger's tables. Rows are only ever added: each table has three triggers that refuse UPDATE,
+-- DELETE, and an INSERT that would replace a row or leave a gap. The last also stops INSERT OR
+-- REPLACE, which deletes rows without firing delete triggers unless recursive_triggers is on.
+
+-- Whose ledger this is. One row, written at creation; its digest starts the digests of `runs`.
+CREATE TABLE store (
+  one        INTEGER PRIMARY KEY CHECK (one = 1),
+  issuer     TEXT NOT NULL,
+  issuer_key BLOB NOT NULL, -- COSE_Key
+  log_origin TEXT NOT NULL,
+  log_key    BLOB NOT NULL, -- COSE_Key
+  digest     BLOB NOT NULL CHECK (length(digest) = 32)
+) STRICT;
+CREATE TRIGGER store_no_update BEFORE UPDATE ON store
+BEGIN SELECT RAISE(ABORT, 'store is append-only'); END;
+CREATE TRIGGER store_no_delete BEFORE DELETE ON store
+BEGIN SELECT RAISE(ABORT, 'store is append-only'); END;
+CREATE TRIGGER store_insert BEFORE INSERT ON store
+WHEN EXISTS (SELECT 1 FROM store)
+BEGIN SELECT RAISE(ABORT, 'store has its one row'); END;
+
+-- What is known of a run when it begins. `digest` runs over all rows, in order.
+CREATE TABLE runs (
+  idx       INTEGER PRIMARY KEY CHECK (idx BETWEEN 1 AND 2147483647),
+  run_id    BLOB NOT NULL UNIQUE CHECK (length(run_id) = 16),
+  name      TEXT NOT NULL UNIQUE,
+  agent     TEXT NOT NULL,
+  mode      INTEGER NOT NULL CHECK (mode IN (1, 2)), -- execution, debate
+  currency  TEXT NOT NULL,
+  format    TEXT NOT NULL,
+  integrity INTEGER CHECK (integrity IN (0, 1)),     -- NULL: the format has none
+  parents   BLOB NOT NULL,                           -- CBOR [* [run id, seq, relation]]
+  input     BLOB CHECK (length(input) = 32),         -- SHA-256 of the raw input, if imported
+  ordinal   INTEGER CHECK (ordinal BETWEEN 0 AND 4294967295), -- which run of that input
+  digest    BLOB NOT NULL CHECK (length(digest) = 32),
+  UNIQUE (input, ordinal),
+  CHECK ((input IS NULL) = (ordinal IS NULL))
+) STRICT;
+CREATE TRIGGER runs_no_update BEFORE UPDATE ON runs
+BEGIN SELECT RAISE(ABORT, 'runs is append-only'); END;
+CREATE TRIGGER runs_no_delete BEFORE DELETE ON runs
+BEGIN SELECT RAISE(ABORT, 'runs is append-only'); END;
+CREATE TRIGGER runs_insert BEFORE INSERT ON runs
+WHEN NEW.idx IS NOT (SELECT COALESCE(MAX(idx), 0) + 1 FROM runs)
+  OR EXISTS (SELECT 1 FROM runs WHERE run_id = NEW.run_id)
+  OR EXISTS (SELECT 1 FROM runs WHERE name = NEW.name)
+  OR EXISTS (SELECT 1 FROM runs WHERE input = NEW.input AND ordinal = NEW.ordinal)
+BEGIN SELECT RAISE(ABORT, 'runs takes only new rows, in order'); END;
+
+-- The journal: the events of all runs in one tree, each run's at its right edge.
+CREATE TABLE events (
+  id     INTEGER PRIMARY KEY, -- runs.idx << 32 | seq
+  event  BLOB NOT NULL CHECK (length(event) = 112),  -- header, body root
+  digest BLOB NOT NULL CHECK (length(digest) = 32),  -- running digest of the run
+  fields BLOB NOT NULL                               -- CBOR [+ bstr .cbor field], leaf 0 first
+) STRICT;
+CREATE TRIGGER events_no_update BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'events is append-only'); END;
+CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'events is append-only'); END;
+-- An event follows the one before it, unless that was a run-end (kind 2).
+CREATE TRIGGER events_insert BEFORE INSERT ON events
+WHEN EXISTS (SELECT 1 FROM events WHERE id = NEW.id)
+  OR NOT CASE NEW.id & 4294967295
+    WHEN 0 THEN EXISTS (SELECT 1 FROM runs WHERE idx = NEW.id >> 32)
+    ELSE EXISTS (SELECT 1 FROM events WHERE id = NEW.id - 1 AND substr(event, 2, 1) <> x'02')
+  END
+BEGIN SELECT RAISE(ABORT, 'events takes only the next event of an open run'); END;
+
+-- Values too long for a field, once each.
+CREATE TABLE blobs (
+  id     INTEGER PRIMARY KEY,
+  digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32), -- SHA-256 of the bytes
+  bytes  BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER blobs_no_update BEFORE UPDATE ON blobs
+BEGIN SELECT RAISE(ABORT, 'blobs is append-only'); END;
+CREATE TRIGGER blobs_no_delete BEFORE DELETE ON blobs
+BEGIN SELECT RAISE(ABORT, 'blobs is append-only'); END;
+CREATE TRIGGER blobs_insert BEFORE INSERT ON blobs
+WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM blobs)
+  OR EXISTS (SELECT 1 FROM blobs WHERE digest = NEW.digest)
+BEGIN SELECT RAISE(ABORT, 'blobs takes only new rows, in order'); END;
+
+-- The log: statement n is its leaf n, as SHA-256 of the stored form.
+CREATE TABLE statements (
+  log_index    INTEGER PRIMARY KEY,
+  statement_id BLOB NOT NULL UNIQUE CHECK (length(statement_id) = 32),
+  run          INTEGER NOT NULL UNIQUE REFERENCES runs (idx),
+  agent        TEXT NOT NULL,
+  stored       BLOB NOT NULL -- COSE_Sign1
+) STRICT;
+CREATE INDEX statements_by_agent ON statements (agent, log_index);
+CREATE TRIGGER statements_no_update BEFORE UPDATE ON statements
+BEGIN SELECT RAISE(ABORT, 'statements is append-only'); END;
+CREATE TRIGGER statements_no_delete BEFORE DELETE ON statements
+BEGIN SELECT RAISE(ABORT, 'statements is append-only'); END;
+CREATE TRIGGER statements_insert BEFORE INSERT ON statements
+WHEN NEW.log_index IS NOT (SELECT COALESCE(MAX(log_index) + 1, 0) FROM statements)
+  OR EXISTS (SELECT 1 FROM statements WHERE statement_id = NEW.statement_id)
+  OR EXISTS (SELECT 1 FROM statements WHERE run = NEW.run)
+BEGIN SELECT RAISE(ABORT, 'statements takes only new rows, in order'); END;
+
+-- The log's complete Merkle nodes (RFC 9162); level 0 is the leaves.
+CREATE TABLE nodes (
+  level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 62),
+  idx   INTEGER NOT NULL CHECK (idx >= 0),
+  hash  BLOB NOT NULL CHECK (length(hash) = 32),
+  PRIMARY KEY (level, idx)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER nodes_no_update BEFORE UPDATE ON nodes
+BEGIN SELECT RAISE(ABORT, 'nodes is append-only'); END;
+CREATE TRIGGER nodes_no_delete BEFORE DELETE ON nodes
+BEGIN SELECT RAISE(ABORT, 'nodes is append-only'); END;
+CREATE TRIGGER nodes_insert BEFORE INSERT ON nodes
+WHEN NEW.idx IS NOT (SELECT COALESCE(MAX(idx) + 1, 0) FROM nodes WHERE level = NEW.level)
+BEGIN SELECT RAISE(ABORT, 'nodes takes only new rows, in order'); END;
+
+-- What the log has signed: its size and root, as signed notes (C2SP tlog-checkpoint).
+CREATE TABLE checkpoints (
+  id   INTEGER PRIMARY KEY,
+  size INTEGER NOT NULL UNIQUE CHECK (size > 0),
+  note TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER checkpoints_no_update BEFORE UPDATE ON checkpoints
+BEGIN SELECT RAISE(ABORT, 'checkpoints is append-only'); END;
+CREATE TRIGGER checkpoints_no_delete BEFORE DELETE ON checkpoints
+BEGIN SELECT RAISE(ABORT, 'checkpoints is append-only'); END;
+CREATE TRIGGER checkpoints_insert BEFORE INSERT ON checkpoints
+WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM checkpoints)
+  OR NEW.size <= (SELECT COALESCE(MAX(size), 0) FROM checkpoints)
+  OR NEW.size IS NOT (SELECT MAX(log_index) + 1 FROM statements)
+BEGIN SELECT RAISE(ABORT, 'checkpoints takes only the size of the whole log'); END;

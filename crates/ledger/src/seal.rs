@@ -1,0 +1,243 @@
+//! Sealing: commit to a run's events, sign, and enter the statement in the log.
+
+use avouch_cose::{Checkpoint, SigningKey, Statement};
+use avouch_merkle::{Digest, Frontier, LeafIndex, TreeSize, frontier_from_nodes, hash_leaf};
+use avouch_trace::{MANIFEST_CONTENT_TYPE, agent_chain_start};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use crate::journal::last_event;
+use crate::log::{
+    Nodes, key, last_checkpoint, log_size, parse_statement, same_key, statement_where,
+};
+use crate::lookup::{log_index_of, stored_run};
+use crate::progress::Meter;
+use crate::walk::{Commitment, Walk};
+use crate::{Error, Identity, Ledger, Place, Progress, RunIndex, RunInfo, Stage};
+
+/// Who seals, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Sealer<'a> {
+    /// The key that the ledger's issuer signs statements with.
+    pub issuer_key: &'a SigningKey,
+    /// The key that the ledger's log signs checkpoints with.
+    pub log_key: &'a SigningKey,
+    /// When the statements are issued, in seconds since the Unix epoch.
+    pub iat: u64,
+}
+
+/// A sealed run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The run.
+    pub run: RunIndex,
+    /// Its statement's position in the log.
+    pub log_index: LeafIndex,
+    /// Its statement's id.
+    pub statement_id: Digest,
+    /// Whether it was sealed now; otherwise it was before.
+    pub new: bool,
+}
+
+impl Ledger {
+    /// Seals closed runs, in this order, and signs one checkpoint over them all. A run that is sealed
+    /// already is left as it is.
+    ///
+    /// It is one transaction under the ledger's write lock: all of the runs are sealed, or none, and two
+    /// processes that seal at once do so one after the other.
+    ///
+    /// # Errors
+    /// [`Error::RunOpen`] if a run has not ended, [`Error::WrongKey`] if a key is not the ledger's, and
+    /// [`Error::Corrupt`] if the journal or the log are not what they were: nothing is signed then.
+    pub fn seal(
+        &mut self,
+        runs: &[RunIndex],
+        sealer: &Sealer<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Sealed>, Error> {
+        let identity = self.identity().clone();
+        same_key("issuer", &identity.issuer_key, sealer.issuer_key)?;
+        same_key("log", &identity.log_key, sealer.log_key)?;
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut log = Log::open(&tx, &identity)?;
+        let mut meter = Meter::new(Stage::Events, count_unsealed(&tx, runs)?, progress);
+        let before = log.leaves.size();
+        let sealed: Result<Vec<Sealed>, Error> = runs
+            .iter()
+            .map(|run| log.seal(*run, sealer, &mut meter))
+            .collect();
+        let sealed = sealed?;
+        if log.leaves.size() != before {
+            log.sign_checkpoint(sealer.log_key)?;
+        }
+        tx.commit()?;
+        Ok(sealed)
+    }
+}
+
+/// The log while it is being written to.
+struct Log<'t> {
+    tx: &'t Transaction<'t>,
+    identity: &'t Identity,
+    leaves: Frontier,
+}
+
+impl<'t> Log<'t> {
+    /// Takes the log up where its last checkpoint left it; never signs on top of anything else.
+    fn open(tx: &'t Transaction<'t>, identity: &'t Identity) -> Result<Self, Error> {
+        let TreeSize(size) = log_size(tx)?;
+        let leaves = frontier_from_nodes(&Nodes(tx), TreeSize(size))?;
+        let (signed_size, signed_root) = match last_checkpoint(tx, identity)? {
+            Some(signed) => (signed.checkpoint.size, signed.checkpoint.root),
+            None => (TreeSize(0), Frontier::new().root()),
+        };
+        if signed_size != leaves.size() || signed_root != leaves.root() {
+            let place = Place::Checkpoint {
+                size: signed_size.0,
+            };
+            let rule =
+                "the log's statements and nodes are not those that the last checkpoint signs";
+            return Err(Error::corrupt(place, rule));
+        }
+        Ok(Self {
+            tx,
+            identity,
+            leaves,
+        })
+    }
+
+    fn seal(
+        &mut self,
+        run: RunIndex,
+        sealer: &Sealer<'_>,
+        meter: &mut Meter<'_>,
+    ) -> Result<Sealed, Error> {
+        if let Some(logged) = statement_where(self.tx, "run = ?1", [run.0])? {
+            return Ok(Sealed {
+                run,
+                log_index: logged.log_index,
+                statement_id: logged.statement.statement_id(),
+                new: false,
+            });
+        }
+        let (_, info, _) =
+            stored_run(self.tx, run)?.ok_or_else(|| Error::NoSuchRun(run.to_string()))?;
+        let (previous, chain_start) = self.agent(&info.agent)?;
+        let events = commit_to(self.tx, run, &info, chain_start, meter)?;
+        let agent = info.agent.clone();
+        let manifest = events.manifest(info, previous);
+        let statement = Statement::sign(
+            sealer.issuer_key,
+            &self.identity.issuer,
+            &manifest.subject(),
+            sealer.iat,
+            MANIFEST_CONTENT_TYPE,
+            &manifest.encode(),
+        )?;
+        let log_index = self.leaves.next_index();
+        let statement_id = statement.statement_id();
+        // What cannot be read back is not entered.
+        parse_statement(log_index, statement.as_bytes())?;
+        self.tx
+            .prepare_cached(
+                "INSERT INTO statements (log_index, statement_id, run, agent, stored)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                key(log_index.0),
+                statement_id.0,
+                run.0,
+                agent,
+                statement.as_bytes()
+            ])?;
+        self.push(hash_leaf(&statement.entry().0))?;
+        Ok(Sealed {
+            run,
+            log_index,
+            statement_id,
+            new: true,
+        })
+    }
+
+    /// The agent's last statement, and where its chain stands.
+    fn agent(&self, agent: &str) -> Result<(Option<Digest>, Digest), Error> {
+        let condition = "agent = ?1 ORDER BY log_index DESC LIMIT 1";
+        let Some(last) = statement_where(self.tx, condition, [agent])? else {
+            return Ok((None, agent_chain_start(&self.identity.issuer, agent)));
+        };
+        if let Err(error) = last.statement.verify(&self.identity.issuer_key) {
+            let log_index = last.log_index.0;
+            return Err(Error::corrupt(
+                Place::Statement { log_index },
+                error.to_string(),
+            ));
+        }
+        let id = last.statement.statement_id();
+        Ok((Some(id), last.manifest.chain_head))
+    }
+
+    /// Appends a leaf, with all nodes that it completes.
+    fn push(&mut self, leaf: Digest) -> Result<(), Error> {
+        let mut nodes = Vec::new();
+        self.leaves.push_with(leaf, |node| nodes.push(node));
+        let sql = "INSERT INTO nodes (level, idx, hash) VALUES (?1, ?2, ?3)";
+        let mut insert = self.tx.prepare_cached(sql)?;
+        for node in nodes {
+            insert.execute(params![node.level, key(node.index), node.digest.0])?;
+        }
+        Ok(())
+    }
+
+    fn sign_checkpoint(&self, log_key: &SigningKey) -> Result<(), Error> {
+        let checkpoint = Checkpoint {
+            origin: self.identity.log_origin.clone(),
+            size: self.leaves.size(),
+            root: self.leaves.root(),
+            extensions: Vec::new(),
+        };
+        let note = checkpoint.sign(log_key)?.to_string();
+        self.tx.execute(
+            "INSERT INTO checkpoints (id, size, note)
+             VALUES ((SELECT COALESCE(MAX(id), 0) + 1 FROM checkpoints), ?1, ?2)",
+            params![key(checkpoint.size.0), note],
+        )?;
+        Ok(())
+    }
+}
+
+/// Streams a closed run's events.
+fn commit_to(
+    conn: &Connection,
+    index: RunIndex,
+    info: &RunInfo,
+    chain_start: Digest,
+    meter: &mut Meter<'_>,
+) -> Result<Commitment, Error> {
+    let sql = "SELECT id, event, digest FROM events WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
+    let mut query = conn.prepare_cached(sql)?;
+    let mut rows = query.query(<[i64; 2]>::from(index.event_ids()))?;
+    let mut walk = Walk::new(index, &info.id, &info.name, chain_start);
+    while let Some(row) = rows.next()? {
+        let (event, digest) = (row.get_ref(1)?.as_blob(), row.get_ref(2)?.as_blob());
+        walk.step(
+            row.get(0)?,
+            event.unwrap_or_default(),
+            digest.unwrap_or_default(),
+        )?;
+        meter.tick();
+    }
+    walk.finish()
+        .ok_or_else(|| Error::RunOpen(info.name.clone()))
+}
+
+/// How many events there are to go through.
+fn count_unsealed(conn: &Connection, runs: &[RunIndex]) -> Result<u64, Error> {
+    let mut count = 0;
+    for run in runs {
+        if log_index_of(conn, *run)?.is_none() {
+            count += last_event(conn, *run, "")?.map_or(0, |last| last.seq + 1);
+        }
+    }
+    Ok(count)
+}
