@@ -1,0 +1,50 @@
+//! What fuzzers and property tests do to every parser of avouch.
+//!
+//! A target takes any bytes, gives them to one parser, and panics when a promise is broken: no input
+//! may make a parser panic, and what a parser of ours accepts must be exactly what the matching
+//! encoder writes. `fuzz/fuzz_targets` drives them with libFuzzer, `tests/` here with proptest.
+// A fuzz target reports by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod cbor;
+mod cose;
+mod evidence;
+mod merkle;
+mod seeds;
+mod trace;
+
+/// A target: one parser and the promises it keeps for any bytes. Says whether the parser accepted them.
+pub type Target = fn(&[u8]) -> bool;
+
+/// Every target by name, in the order of the layers.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("cbor", cbor::cbor),
+    ("merkle_proofs", merkle::proofs),
+    ("merkle_tree", merkle::tree),
+    ("event", trace::event),
+    ("field", trace::field),
+    ("manifest", trace::manifest),
+    ("statement", cose::statement),
+    ("receipt", cose::receipt),
+    ("note", cose::note),
+    ("key", cose::key),
+    ("sign1", cose::sign1),
+    ("bundle", evidence::bundle),
+];
+
+/// Runs the target of this name.
+///
+/// # Panics
+/// When there is no such target, or when the target finds a broken promise.
+pub fn run(name: &str, data: &[u8]) {
+    let (_, target) = TARGETS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .expect("a target of this name");
+    let _ = target(data);
+}
+
+/// Valid inputs of the target of this name, to start from.
+pub fn seeds(name: &str) -> Vec<Vec<u8>> {
+    seeds::of(name)
+}

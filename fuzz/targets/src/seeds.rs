@@ -1,0 +1,249 @@
+//! Valid inputs to start from: a fuzzer that begins with them need not guess a signature.
+
+use avouch_bundle::{Bundle, Disclosures, Openings, Shown};
+use avouch_cbor::Value;
+use avouch_cose::{Algorithm, Checkpoint, NoteKey, Receipt, SigningKey, Statement};
+use avouch_merkle::{Digest, LeafIndex, TreeSize, inclusion_proof, multi_proof, root};
+use avouch_trace::{
+    Body, Decision, Event, Field, Flags, Header, Kind, MANIFEST_CONTENT_TYPE, Manifest, Mode,
+    NameId, RunId, Salt, Source, agent_chain_start,
+};
+
+const ISSUER: &str = "https://issuer.example";
+const LOG: &str = "log.example/seeds";
+
+/// Valid inputs of the target of this name; none where arbitrary bytes do as well.
+pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
+    let run = Run::new();
+    match target {
+        "cbor" => vec![
+            all_kinds(),
+            run.manifest.encode(),
+            run.bundle().encode().expect("a bundle"),
+        ],
+        "event" => run
+            .events
+            .iter()
+            .map(|event| event.to_cbor().to_vec())
+            .chain([run.events.iter().flat_map(Event::to_packed).collect()])
+            .collect(),
+        "field" => run.bodies[1]
+            .fields()
+            .iter()
+            .map(|field| field.bytes().to_vec())
+            .collect(),
+        "manifest" => vec![run.manifest.encode()],
+        "statement" | "sign1" => vec![
+            run.statement(Algorithm::Ed25519).as_bytes().to_vec(),
+            run.statement(Algorithm::P256).as_bytes().to_vec(),
+        ],
+        "receipt" => vec![run.receipt().as_bytes().to_vec()],
+        "note" => {
+            let key =
+                NoteKey::new(LOG, key(Algorithm::Ed25519).verifying_key()).expect("a note key");
+            vec![run.checkpoint().into_bytes(), key.to_string().into_bytes()]
+        }
+        "key" => [Algorithm::Ed25519, Algorithm::P256]
+            .into_iter()
+            .flat_map(key_files)
+            .collect(),
+        "bundle" => vec![run.bundle().encode().expect("a bundle")],
+        _ => Vec::new(),
+    }
+}
+
+fn key(algorithm: Algorithm) -> SigningKey {
+    SigningKey::generate(algorithm, &[7; 32]).expect("a key from fixed bytes")
+}
+
+fn key_files(algorithm: Algorithm) -> Vec<Vec<u8>> {
+    let private = key(algorithm);
+    let public = private.verifying_key();
+    vec![
+        private.to_pem().expect("a key file").as_bytes().to_vec(),
+        public.to_pem().into_bytes(),
+        public.to_der(),
+        public.to_cose_key(),
+    ]
+}
+
+/// One item of every kind.
+fn all_kinds() -> Vec<u8> {
+    Value::Array(vec![
+        Value::Uint(u64::MAX),
+        Value::Nint(24),
+        Value::Bytes(vec![0; 24]),
+        Value::Text("é".into()),
+        Value::Map(vec![
+            (Value::Uint(1), Value::Null),
+            (Value::Text("a".into()), Value::Bool(true)),
+        ]),
+        Value::Tag(1, Box::new(Value::Float(1.5))),
+        Value::Float(f64::NAN),
+        Value::Float(1e300),
+        Value::Simple(255),
+        Value::Undefined,
+    ])
+    .to_vec()
+    .expect("a value")
+}
+
+/// A small run.
+struct Run {
+    events: Vec<Event>,
+    bodies: Vec<Body>,
+    manifest: Manifest,
+}
+
+impl Run {
+    fn new() -> Self {
+        let kinds = [
+            Kind::RunStart,
+            Kind::PolicyDecision,
+            Kind::ToolCall,
+            Kind::Vote,
+            Kind::RunEnd,
+        ];
+        let (events, bodies): (Vec<Event>, Vec<Body>) = (0..).zip(kinds).map(event).unzip();
+        let chain_start = agent_chain_start(ISSUER, "seeder");
+        let manifest = Manifest {
+            run: RunId([9; 16]),
+            agent: "seeder".into(),
+            mode: Mode::Debate,
+            size: events.len() as u64,
+            root: root(events.iter().map(Event::leaf)),
+            chain_start,
+            chain_head: events
+                .iter()
+                .fold(chain_start, |head, event| event.chain(&head)),
+            first_time: 1_800_000_000_000,
+            last_time: 1_800_000_004_000,
+            currency: "USD".into(),
+            source: Source {
+                format: "avouch".into(),
+                integrity: Some(true),
+            },
+            parents: Vec::new(),
+            previous: None,
+            supersedes: Some(Digest([3; 32])),
+        };
+        Self {
+            events,
+            bodies,
+            manifest,
+        }
+    }
+
+    fn statement(&self, algorithm: Algorithm) -> Statement {
+        let (subject, payload) = (self.manifest.subject(), self.manifest.encode());
+        Statement::sign(
+            &key(algorithm),
+            ISSUER,
+            &subject,
+            1_800_000_005,
+            MANIFEST_CONTENT_TYPE,
+            &payload,
+        )
+        .expect("a statement")
+    }
+
+    /// A log of three entries, the statement's in the middle.
+    fn log(&self) -> (Vec<Digest>, Digest) {
+        let entry = self.statement(Algorithm::Ed25519).entry();
+        let leaves = [Digest([1; 32]), entry, Digest([2; 32])];
+        let leaves: Vec<Digest> = leaves
+            .iter()
+            .map(|entry| avouch_merkle::hash_leaf(entry.as_bytes()))
+            .collect();
+        let root = root(leaves.iter().copied());
+        (leaves, root)
+    }
+
+    fn receipt(&self) -> Receipt {
+        let (leaves, root) = self.log();
+        let path = inclusion_proof(&leaves, LeafIndex(1)).expect("a path");
+        Receipt::sign_inclusion(
+            &key(Algorithm::Ed25519),
+            TreeSize(3),
+            LeafIndex(1),
+            &path,
+            &root,
+        )
+        .expect("a receipt")
+    }
+
+    fn checkpoint(&self) -> String {
+        let (_, root) = self.log();
+        Checkpoint {
+            origin: LOG.into(),
+            size: TreeSize(3),
+            root,
+            extensions: Vec::new(),
+        }
+        .sign(&key(Algorithm::Ed25519))
+        .expect("a checkpoint")
+        .to_string()
+    }
+
+    /// Shows two events, one of them with a field.
+    fn bundle(&self) -> Bundle {
+        let leaves: Vec<Digest> = self.events.iter().map(Event::leaf).collect();
+        let opened = [LeafIndex(0), LeafIndex(2)];
+        let body = &self.bodies[2];
+        let openings = Openings {
+            fields: opened
+                .map(|at| (at.get(), body.fields()[at.get() as usize].clone()))
+                .to_vec(),
+            proof: body.proof(&opened).expect("a proof"),
+        };
+        Bundle {
+            statement: self.statement(Algorithm::Ed25519).as_bytes().to_vec(),
+            receipts: vec![self.receipt().as_bytes().to_vec()],
+            checkpoint: Some(self.checkpoint()),
+            disclosures: Some(Disclosures {
+                events: vec![
+                    Shown {
+                        seq: 0,
+                        event: self.events[0].clone(),
+                        openings: None,
+                    },
+                    Shown {
+                        seq: 2,
+                        event: self.events[2].clone(),
+                        openings: Some(openings),
+                    },
+                ],
+                proof: multi_proof(&leaves, &[LeafIndex(0), LeafIndex(2)]).expect("a proof"),
+                ..Disclosures::default()
+            }),
+        }
+    }
+}
+
+fn event((seq, kind): (u8, Kind)) -> (Event, Body) {
+    let (actor, subject) = ("agent:seeder", "tool:shell/run");
+    let field = |index: u8, name, value: Value| {
+        Field::from_value(Salt([seq * 16 + index; 16]), name, &value).expect("a field")
+    };
+    let fields = vec![
+        field(1, "actor", actor.into()),
+        field(2, "subject", subject.into()),
+        field(3, "raw", Value::Bytes(br#"{"tool":"run"}"#.to_vec())),
+    ];
+    let body = Body::new(Salt([seq * 16; 16]), fields).expect("a body");
+    let header = Header {
+        kind,
+        decision: Decision::Allow,
+        flags: Flags::HUMAN,
+        round: 1,
+        seq: u64::from(seq),
+        time: 1_800_000_000_000 + u64::from(seq) * 1000,
+        cost: Some(250),
+        budget: Some(1_000_000 - 250 * u64::from(seq)),
+        score: Some(700_000),
+        parent: u32::from(seq).checked_sub(1),
+        actor: NameId::of(actor),
+        subject: NameId::of(subject),
+    };
+    (Event::new(&header, body.root()), body)
+}
