@@ -36,7 +36,7 @@ pub use answers::{Answer, Answers};
 pub use avouch_bundle::{Bundle, MAX_BUNDLE_LEN};
 pub use avouch_merkle::Digest;
 pub use avouch_trace::RunId;
-pub use policy::{Policy, PolicyError};
+pub use policy::{MAX_POLICY_LEN, Policy, PolicyError};
 pub use printable::printable;
 pub use report::{
     About, Check, CheckName, LogPosition, NotShown, Outcome, REPORT_VERSION, Report, ShownCounts,

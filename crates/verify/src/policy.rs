@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 /// The only version so far.
 const VERSION: i64 = 1;
 /// The longest policy, in bytes.
-const MAX_POLICY: usize = 1 << 20;
+pub const MAX_POLICY_LEN: usize = 1 << 20;
 
 /// What a verifier trusts and requires. A value of this type pins at least one issuer, and no key
 /// to two roles.
@@ -188,7 +188,7 @@ struct VersionOnly {
 impl Policy {
     /// Reads a policy, strictly: see `docs/trust-policy.md`.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
-        if text.len() > MAX_POLICY {
+        if text.len() > MAX_POLICY_LEN {
             return Err(PolicyError::TooLong(text.len()));
         }
         let file: File = toml::from_str(text).map_err(|error| {
