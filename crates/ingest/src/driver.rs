@@ -264,6 +264,7 @@ impl<R: Read + Seek> Passing<'_, R> {
             run: &mut run,
             skip_bad: self.skip_bad,
             is_json: !matches!(self.shape, Shape::Text),
+            is_any_json: matches!(self.shape, Shape::Values),
             by_line: matches!(self.shape, Shape::Lines),
             place: None,
             number: 0,
@@ -302,6 +303,8 @@ struct Mapper<'m, 'r> {
     run: &'m mut Run<'r>,
     skip_bad: bool,
     is_json: bool,
+    /// A record need not be an object.
+    is_any_json: bool,
     by_line: bool,
     /// Where the current record is.
     place: Option<Place>,
@@ -379,7 +382,9 @@ impl Mapper<'_, '_> {
     }
 
     fn map(&mut self, record: &[u8]) -> Result<(), Fault> {
-        let checked = if self.is_json {
+        let checked = if self.is_any_json {
+            strict::json(record)
+        } else if self.is_json {
             strict::object(record)
         } else {
             strict::utf8(record)

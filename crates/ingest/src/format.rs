@@ -121,7 +121,7 @@ pub(crate) struct Spec {
 pub(crate) enum Shape {
     /// Each line that is not blank is a record, JSON.
     Lines,
-    /// Concatenated JSON values are the records.
+    /// Concatenated JSON values, of any kind, are the records.
     Values,
     /// The elements of the outermost array are the records.
     Elements,

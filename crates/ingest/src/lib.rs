@@ -16,6 +16,7 @@ mod money;
 mod name;
 mod object;
 mod peek;
+mod plain;
 mod read;
 mod run;
 mod scan;

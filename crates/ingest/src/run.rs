@@ -220,6 +220,16 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Puts the record aside, for a format that learns only later which run it belongs to and then
+    /// gives it again.
+    pub(crate) fn put_aside(&mut self) {
+        if self.take_raw().is_some()
+            && let Some(open) = &mut self.open
+        {
+            open.records -= 1;
+        }
+    }
+
     /// Whether no event holds the record's bytes yet.
     pub(crate) fn raw_is_pending(&self) -> bool {
         matches!(self.raw, Raw::Pending(_))
