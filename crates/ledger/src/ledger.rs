@@ -137,27 +137,32 @@ impl Ledger {
     fn open_with(path: &Path, flags: OpenFlags) -> Result<Self, Error> {
         // SQLite's own message for a missing file names neither the file nor the reason.
         let length = fs::metadata(path).map_err(|source| io(path, source))?.len();
-        let not_a_ledger = |why: String| Error::NotALedger {
-            path: path.into(),
-            why,
+        let not_a_ledger = |why: String| {
+            Err(Error::NotALedger {
+                path: path.into(),
+                why,
+            })
         };
+        let empty = "an empty file: creating a ledger here was interrupted before anything was \
+                     recorded; remove it and create the ledger again";
         if length == 0 {
-            let why = "an empty file: creating a ledger here was interrupted before anything was \
-                       recorded; remove it and create the ledger again";
-            return Err(not_a_ledger(why.into()));
+            return not_a_ledger(empty.into());
         }
         let conn = connect(path, flags)?;
         let marks = schema::configure(&conn).and_then(|()| schema::marks(&conn));
+        let known = (schema::APPLICATION_ID, schema::VERSION);
         match marks {
-            Ok((schema::APPLICATION_ID, schema::VERSION)) => {}
-            Ok((schema::APPLICATION_ID, version)) => {
-                let known = schema::VERSION;
-                let why = format!("a ledger of version {version}; this program knows {known}");
-                return Err(not_a_ledger(why));
+            Ok(marks) if marks == known => {}
+            Ok((id, version)) if id == known.0 => {
+                let known = known.1;
+                return not_a_ledger(format!(
+                    "a ledger of version {version}; this program knows {known}"
+                ));
             }
-            Ok(_) => return Err(not_a_ledger("not an avouch ledger".into())),
+            Ok(_) if schema::is_empty(&conn)? => return not_a_ledger(empty.into()),
+            Ok(_) => return not_a_ledger("not an avouch ledger".into()),
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::NotADatabase) => {
-                return Err(not_a_ledger("not an avouch ledger".into()));
+                return not_a_ledger("not an avouch ledger".into());
             }
             Err(error) => return Err(error.into()),
         }

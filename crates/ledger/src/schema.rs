@@ -45,6 +45,15 @@ pub(crate) fn marks(conn: &Connection) -> rusqlite::Result<(i32, i32)> {
     Ok((mark("application_id")?, mark("user_version")?))
 }
 
+/// Whether there is nothing in the database at all.
+pub(crate) fn is_empty(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row(
+        "SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)",
+        [],
+        |row| row.get(0),
+    )
+}
+
 /// Checks that tables, indices and triggers are exactly those of [`create`], word for word.
 pub(crate) fn check(conn: &Connection) -> Result<u64, Error> {
     let fresh = Connection::open_in_memory()?;
