@@ -1,1 +1,63 @@
-//! Turns what AI agents did into evidence that anyone can check offline: record, seal, disclose, verify.
+//! Turns what AI agents did into evidence that anyone can check offline.
+//!
+//! A [`Home`] holds an append-only ledger and its keys. Runs come in through [`Home::record`] while they
+//! happen, or through [`Home::ingest`] from the records that agent frameworks keep. [`Home::seal`] commits
+//! to them, signs and logs; [`Home::bundle`] makes the one file that `avouch-verify` checks without any
+//! of this. See `examples/embed.rs` for all of it in a few lines.
+//!
+//! This crate touches the world (files, clock, randomness); the formats and the checks live in the pure
+//! crates below it, which it re-exports as modules.
+
+mod check;
+mod demo;
+mod draft;
+mod durable;
+mod error;
+mod home;
+mod ingest;
+mod keys;
+mod random;
+mod record;
+mod seal;
+mod select;
+mod show;
+mod view;
+
+pub use avouch_ingest::Draft;
+pub use check::verify_files;
+pub use durable::temporary_file;
+pub use error::Error;
+pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer, needs_passphrase};
+pub use keys::{KeyInfo, KeyStore, Passphrase};
+pub use random::Randomness;
+pub use record::{NewRun, Recorder};
+pub use select::Selection;
+pub use show::BundleView;
+pub use view::{EventView, printable, time_text};
+
+pub use demo::demo;
+
+/// Importers: formats, options and outcomes.
+pub mod importers {
+    pub use avouch_ingest::*;
+}
+/// The evidence file.
+pub mod bundle {
+    pub use avouch_bundle::*;
+}
+/// Keys, statements, receipts and notes.
+pub mod cose {
+    pub use avouch_cose::*;
+}
+/// The ledger under a home.
+pub mod ledger {
+    pub use avouch_ledger::*;
+}
+/// Headers, events and manifests.
+pub mod trace {
+    pub use avouch_trace::*;
+}
+/// Checking bundles against a trust policy.
+pub mod verify {
+    pub use avouch_verify::*;
+}

@@ -1,0 +1,235 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use avouch::Selection;
+use avouch::cose::Algorithm;
+use avouch::importers::Format;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Evidence of what AI agents did, that anyone can check offline.
+///
+/// Results go to standard output, everything else to standard error. Exit codes: 0 done, or it holds; 1 it
+/// does not hold; 2 input that cannot be read, or wrong usage; 3 nothing wrong, but something that is
+/// required is absent.
+#[derive(Parser)]
+#[command(name = "avouch", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The folder with the ledger, its keys and trust.toml
+    #[arg(
+        long,
+        global = true,
+        env = "AVOUCH_HOME",
+        default_value = ".avouch",
+        value_name = "DIR"
+    )]
+    pub(crate) home: PathBuf,
+    /// A file with the passphrase of the private keys on its first line; asked for on a terminal when absent
+    #[arg(
+        long,
+        global = true,
+        env = "AVOUCH_PASSPHRASE_FILE",
+        value_name = "FILE"
+    )]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// For tests only: derive salts and run ids from these 64 hexadecimal digits. Whoever knows them can
+    /// guess what is withheld
+    #[arg(long, global = true, value_name = "HEX", hide_short_help = true)]
+    pub(crate) insecure_seed: Option<String>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a home: an empty ledger, two keys and trust.toml
+    Init(Init),
+    /// Import the records of agent frameworks
+    Ingest(Ingest),
+    /// List the runs
+    Runs(Json),
+    /// Show a run of the ledger, or what a bundle shows (without verifying it)
+    Show(Show),
+    /// Commit to runs, sign and log them, and write one evidence file for each
+    Seal(Seal),
+    /// Check evidence against a trust policy, offline
+    Verify(Verify),
+    /// Make, list, export and import keys
+    #[command(subcommand)]
+    Key(Key),
+    /// Re-derive everything in the ledger and name the first wrong row
+    Fsck(Json),
+    /// Run the whole chain on the project's fixtures and say what each step showed
+    Demo(Demo),
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page, or write one for every command into a folder
+    Man {
+        /// The folder
+        #[arg(short, long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Json {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Init {
+    /// Who signs: a URI by convention; made from the key when absent
+    #[arg(long, value_name = "NAME")]
+    pub(crate) issuer: Option<String>,
+    /// The log's name, as checkpoints carry it: a URL without scheme by convention
+    #[arg(long, value_name = "NAME")]
+    pub(crate) log_origin: Option<String>,
+    /// What the issuer's key signs with
+    #[arg(long, value_enum, default_value_t = KeyType::Ed25519, conflicts_with = "issuer_key")]
+    pub(crate) key_type: KeyType,
+    /// An existing issuer key (PKCS#8 PEM) to use in place of a new one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) issuer_key: Option<PathBuf>,
+    /// Encrypt the private keys with a passphrase
+    #[arg(long)]
+    pub(crate) encrypt: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum KeyType {
+    Ed25519,
+    P256,
+}
+
+impl From<KeyType> for Algorithm {
+    fn from(value: KeyType) -> Self {
+        match value {
+            KeyType::Ed25519 => Self::Ed25519,
+            KeyType::P256 => Self::P256,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Ingest {
+    /// Files to import; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The format; recognised from the content when absent
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+    /// The agent whose chain the runs join; the format's usual one when absent
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
+    /// The runs' local name; the file's when absent
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Record a malformed record as an error event instead of refusing the file
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Show {
+    /// A run (name, id, or the first digits of its id), or a bundle's file
+    #[arg(value_name = "RUN|BUNDLE")]
+    pub(crate) what: String,
+    /// Show this one event with its fields
+    #[arg(long, value_name = "N")]
+    pub(crate) event: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Seal {
+    /// Runs: names, ids, or the first digits of ids
+    #[arg(value_name = "RUN", required_unless_present = "all")]
+    pub(crate) runs: Vec<String>,
+    /// Every run that has ended, sealed already or not
+    #[arg(long, conflicts_with = "runs")]
+    pub(crate) all: bool,
+    /// The folder for the evidence files
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// What to show: all, headers, none, or clauses such as
+    /// 'kind=tool-call|tool-result field=input; seq=0..3 headers'
+    #[arg(long, value_name = "SELECTION", default_value = "none")]
+    pub(crate) disclose: Selection,
+    /// Also seal runs whose recorder is gone: end them with a run-end that says so
+    #[arg(long)]
+    pub(crate) interrupted: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    /// Evidence files
+    #[arg(required = true, value_name = "BUNDLE")]
+    pub(crate) bundles: Vec<PathBuf>,
+    /// The trust policy (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: PathBuf,
+    /// Fail unless the evidence is about this run
+    #[arg(long, value_name = "ID")]
+    pub(crate) expect_run: Option<String>,
+    /// Fail unless the evidence is about this agent
+    #[arg(long, value_name = "NAME")]
+    pub(crate) expect_agent: Option<String>,
+    /// Fail unless the evidence is about a run with this root
+    #[arg(long, value_name = "HEX")]
+    pub(crate) expect_root: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Key {
+    /// Make a key
+    New {
+        /// Its name
+        name: String,
+        /// What it signs with
+        #[arg(long, value_enum, default_value_t = KeyType::Ed25519)]
+        key_type: KeyType,
+        /// Encrypt it with a passphrase
+        #[arg(long)]
+        encrypt: bool,
+    },
+    /// List the keys
+    List(Json),
+    /// Print a key's public half (SPKI PEM)
+    Export {
+        /// Its name
+        name: String,
+    },
+    /// Take in a PKCS#8 PEM private key made elsewhere
+    Import {
+        /// Its name here
+        name: String,
+        /// The file
+        file: PathBuf,
+        /// Encrypt the copy kept here with the passphrase that opens the file
+        #[arg(long)]
+        encrypt: bool,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// The project's fixtures
+    #[arg(long, default_value = "fixtures", value_name = "DIR")]
+    pub(crate) fixtures: PathBuf,
+    /// Keep what the demo makes in this new folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}

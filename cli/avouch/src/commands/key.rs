@@ -1,0 +1,73 @@
+//! `avouch key`
+
+use std::fs;
+
+use anyhow::Context;
+use avouch::{KeyInfo, KeyStore, Passphrase};
+use serde_json::{Value, json};
+
+use super::{Global, HOLDS};
+use crate::args::Key;
+use crate::{output, passphrase};
+
+pub(crate) fn run(global: &Global, args: Key) -> anyhow::Result<u8> {
+    let keys = KeyStore::new(global.home.join("keys"));
+    match args {
+        Key::New {
+            name,
+            key_type,
+            encrypt,
+        } => {
+            let passphrase = global.new_passphrase(encrypt)?;
+            print(&keys.generate(&name, key_type.into(), passphrase.as_ref())?)?;
+        }
+        Key::List(json) if json.json => {
+            output::json(&keys.list()?.iter().map(key_json).collect::<Vec<_>>())?;
+        }
+        Key::List(_) => keys.list()?.iter().try_for_each(print)?,
+        Key::Export { name } => output::line(keys.export(&name)?.trim_end())?,
+        Key::Import {
+            name,
+            file,
+            encrypt,
+        } => {
+            let pem = Passphrase::new(
+                fs::read_to_string(&file).with_context(|| file.display().to_string())?,
+            );
+            let from = match pem.contains("ENCRYPTED PRIVATE KEY") {
+                true => {
+                    let what = file.display().to_string();
+                    Some(passphrase::existing(
+                        global.passphrase_file.as_deref(),
+                        &what,
+                    )?)
+                }
+                false => None,
+            };
+            let to = match (encrypt, &from) {
+                (false, _) => None,
+                (true, Some(phrase)) => Some(phrase.clone()),
+                (true, None) => global.new_passphrase(true)?,
+            };
+            print(&keys.import(&name, &pem, from.as_ref(), to.as_ref())?)?;
+        }
+    }
+    Ok(HOLDS)
+}
+
+fn print(key: &KeyInfo) -> anyhow::Result<()> {
+    let encrypted = if key.encrypted { " (encrypted)" } else { "" };
+    output::line(format!(
+        "{:<12} {:<8} {}{encrypted}",
+        key.name,
+        key.public.algorithm(),
+        key.public.id()
+    ))
+}
+
+fn key_json(key: &KeyInfo) -> Value {
+    json!({
+        "name": key.name, "algorithm": key.public.algorithm().to_string(),
+        "key_id": key.public.id().to_string(), "encrypted": key.encrypted,
+    })
+}

@@ -1,0 +1,100 @@
+//! One function per command. Each returns the exit code.
+
+mod demo;
+mod fsck;
+mod ingest;
+mod init;
+mod key;
+mod runs;
+mod seal;
+mod verify;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use avouch::{Home, Passphrase, Randomness};
+use clap::CommandFactory;
+
+use crate::args::{Cli, Command};
+use crate::passphrase;
+
+/// Done, or it holds.
+pub(crate) const HOLDS: u8 = 0;
+/// It does not hold.
+pub(crate) const FAILS: u8 = 1;
+
+/// The options that every command has.
+pub(crate) struct Global {
+    home: PathBuf,
+    passphrase_file: Option<PathBuf>,
+    insecure_seed: Option<String>,
+}
+
+impl Global {
+    /// Opens the home.
+    fn home(&self) -> anyhow::Result<Home> {
+        let mut home = Home::open(&self.home)?;
+        if let Some(seed) = &self.insecure_seed {
+            eprintln!("avouch: --insecure-seed: salts can be guessed by whoever knows the seed");
+            home.set_randomness(Randomness::insecure_from_hex(seed)?);
+        }
+        Ok(home)
+    }
+
+    /// The passphrase of the home's keys, if they have one.
+    fn key_passphrase(&self) -> anyhow::Result<Option<Passphrase>> {
+        match avouch::needs_passphrase(&self.home)? {
+            true => {
+                passphrase::existing(self.passphrase_file.as_deref(), "the private keys").map(Some)
+            }
+            false => Ok(None),
+        }
+    }
+
+    /// A passphrase for new keys, if they shall have one.
+    fn new_passphrase(&self, encrypt: bool) -> anyhow::Result<Option<Passphrase>> {
+        match encrypt {
+            true => passphrase::new(self.passphrase_file.as_deref()).map(Some),
+            false => Ok(None),
+        }
+    }
+}
+
+/// Runs one command.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
+    let global = Global {
+        home: cli.home,
+        passphrase_file: cli.passphrase_file,
+        insecure_seed: cli.insecure_seed,
+    };
+    match cli.command {
+        Command::Init(args) => init::run(&global, &args),
+        Command::Ingest(args) => ingest::run(&global, &args),
+        Command::Runs(args) => runs::list(&global, args.json),
+        Command::Show(args) => runs::show(&global, &args),
+        Command::Seal(args) => seal::run(&global, &args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Key(args) => key::run(&global, args),
+        Command::Fsck(args) => fsck::run(&global, args.json),
+        Command::Demo(args) => demo::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "avouch", &mut io::stdout());
+            Ok(HOLDS)
+        }
+        Command::Man { output } => man(output.as_deref()),
+    }
+}
+
+fn man(folder: Option<&Path>) -> anyhow::Result<u8> {
+    let command = Cli::command();
+    match folder {
+        None => clap_mangen::Man::new(command).render(&mut io::stdout())?,
+        Some(folder) => {
+            fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+            clap_mangen::generate_to(command, folder)?;
+        }
+    }
+    Ok(HOLDS)
+}

@@ -1,0 +1,69 @@
+//! `avouch seal`
+
+use avouch::Home;
+use avouch::ledger::{Run, State};
+use serde_json::json;
+
+use super::{Global, HOLDS};
+use crate::args::Seal;
+use crate::output;
+
+pub(crate) fn run(global: &Global, args: &Seal) -> anyhow::Result<u8> {
+    let mut home = global.home()?;
+    let runs = chosen(&mut home, args)?;
+    let passphrase = global.key_passphrase()?;
+    let signer = home.signer(passphrase.as_ref())?;
+    let bar = output::counter("events committed to".into());
+    let sealed = home.seal(&runs, &signer, &mut |progress| {
+        bar.set_position(progress.done)
+    });
+    bar.finish_and_clear();
+    let mut all = Vec::new();
+    for (run, sealed) in runs.iter().zip(sealed?) {
+        let path = home.write_bundle(run, &args.disclose, &signer, &args.output)?;
+        let name = avouch::printable(&run.info.name);
+        if args.json {
+            all.push(json!({
+                "run": run.info.id.to_string(), "name": run.info.name, "new": sealed.new,
+                "log_index": sealed.log_index.0, "statement_id": sealed.statement_id.to_string(),
+                "bundle": path.to_string_lossy(),
+            }));
+        } else {
+            let was = if sealed.new { "sealed" } else { "was sealed" };
+            let (index, events) = (sealed.log_index, run.size);
+            output::line(format!(
+                "{name}: {was}, {events} events, log #{index}, {}",
+                path.display()
+            ))?;
+        }
+    }
+    if args.json {
+        output::json(&all)?;
+    }
+    Ok(HOLDS)
+}
+
+/// The runs that were asked for. With `--interrupted`, those that are open are ended first.
+fn chosen(home: &mut Home, args: &Seal) -> anyhow::Result<Vec<Run>> {
+    let mut runs: Vec<Run> = if args.all {
+        home.ledger().runs()?
+    } else {
+        args.runs
+            .iter()
+            .map(|name| home.ledger().resolve(name))
+            .collect::<Result<_, _>>()?
+    };
+    if args.interrupted {
+        for run in runs.iter_mut().filter(|run| run.state == State::Open) {
+            home.close_interrupted(run)?;
+            *run = home.ledger().run(run.index)?;
+        }
+    } else if args.all {
+        let open = runs.iter().filter(|run| run.state == State::Open).count();
+        if open > 0 {
+            eprintln!("avouch: {open} open runs are left out; --interrupted ends and seals them");
+        }
+        runs.retain(|run| run.state != State::Open);
+    }
+    Ok(runs)
+}

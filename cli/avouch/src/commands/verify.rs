@@ -1,0 +1,35 @@
+//! `avouch verify`
+
+use std::io;
+
+use anyhow::Context;
+use avouch::verify::Options;
+
+use crate::args::Verify;
+
+pub(crate) fn run(args: &Verify) -> anyhow::Result<u8> {
+    let run = args
+        .expect_run
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .context("--expect-run")?;
+    let root = args
+        .expect_root
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .context("--expect-root")?;
+    let options = Options {
+        expect_run: run,
+        expect_agent: args.expect_agent.clone(),
+        expect_root: root,
+    };
+    let answers = avouch::verify_files(&args.bundles, &args.trust, &options)?;
+    answers.write(
+        args.output.json,
+        &mut io::stdout().lock(),
+        &mut io::stderr().lock(),
+    )?;
+    Ok(answers.exit_code())
+}

@@ -1,0 +1,159 @@
+//! What can go wrong when recording, sealing and making bundles.
+
+use std::path::{Path, PathBuf};
+
+/// Why something was not done. Nothing is half done: what an error stops leaves no trace.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no home.
+    #[error("{}: no avouch home here; make one with `avouch init`, or name it with --home or AVOUCH_HOME", dir.display())]
+    NoHome {
+        /// Where.
+        dir: PathBuf,
+    },
+    /// Something is there already.
+    #[error("{}: it exists; nothing is overwritten", path.display())]
+    Exists {
+        /// What.
+        path: PathBuf,
+    },
+    /// A key has no such name here.
+    #[error("no key {name:?} in {}; `avouch key list` shows what there is", dir.display())]
+    NoSuchKey {
+        /// The name.
+        name: String,
+        /// The folder of keys.
+        dir: PathBuf,
+    },
+    /// Not a key's name.
+    #[error("{0:?} cannot name a key: use 1 to 64 letters, digits, '-' and '_'")]
+    KeyName(String),
+    /// A private key could not be opened.
+    #[error("key {name:?}: {source}")]
+    Key {
+        /// The key's name.
+        name: String,
+        /// Why.
+        source: avouch_cose::Error,
+    },
+    /// A private key lies open to others.
+    #[error("{}: others can read this private key; `chmod 600` it, and replace it if they may have", path.display())]
+    SharedKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A public key file belongs to another private key.
+    #[error("{}: not the public half of the private key beside it", path.display())]
+    KeyPair {
+        /// The public file.
+        path: PathBuf,
+    },
+    /// A selection could not be read.
+    #[error("selection {clause:?}: {why}")]
+    Selection {
+        /// The clause.
+        clause: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// An event's field `cost` says something else than its header.
+    #[error(
+        "event {seq}: the field `cost` must hold the header's cost in micro-units (null when unknown)"
+    )]
+    CostField {
+        /// The event.
+        seq: u64,
+    },
+    /// An event of a run that is not open.
+    #[error("no run is open")]
+    NoOpenRun,
+    /// A run that is still being recorded was to be sealed.
+    #[error(
+        "run {name:?} is still open: end it first, or seal with `--interrupted` if its recorder is gone"
+    )]
+    StillOpen {
+        /// The run's name.
+        name: String,
+    },
+    /// A run has no statement yet.
+    #[error("run {name:?} is not sealed yet: `avouch seal` makes its statement")]
+    NotSealed {
+        /// The run's name.
+        name: String,
+    },
+    /// Nothing of the run matches the selection.
+    #[error("run {name:?}: the selection matches none of its events; say `none` to show nothing")]
+    NothingSelected {
+        /// The run's name.
+        name: String,
+    },
+    /// An event that a run or bundle does not have, or does not show.
+    #[error("event {seq} is not among the events of {of}")]
+    NoSuchEvent {
+        /// The seq asked for.
+        seq: u64,
+        /// The run or bundle.
+        of: String,
+    },
+    /// The machine's clock is before 1970.
+    #[error("this machine's clock is before 1970: a statement needs the time")]
+    Clock,
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness: {0}")]
+    Random(String),
+    /// Not a seed.
+    #[error("a seed is 64 hexadecimal digits")]
+    Seed,
+    /// An input was refused.
+    #[error(transparent)]
+    Ingest(#[from] avouch_ingest::Error),
+    /// The ledger refused.
+    #[error(transparent)]
+    Ledger(#[from] avouch_ledger::Error),
+    /// A key, signature, receipt or note.
+    #[error(transparent)]
+    Cose(#[from] avouch_cose::Error),
+    /// An event or manifest.
+    #[error(transparent)]
+    Trace(#[from] avouch_trace::Error),
+    /// A bundle.
+    #[error("{}: {source}", path.display())]
+    Bundle {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: avouch_bundle::Error,
+    },
+    /// A bundle could not be made.
+    #[error("the bundle cannot be made: {0}")]
+    MakeBundle(avouch_bundle::Error),
+    /// A tree.
+    #[error(transparent)]
+    Merkle(#[from] avouch_merkle::Error),
+    /// A trust policy.
+    #[error("{}: {source}", path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: avouch_verify::PolicyError,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A home: the folder with a ledger, its keys and the trust policy for others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use avouch_cose::{Algorithm, SigningKey, VerifyingKey};
+use avouch_ledger::{Identity, Ledger};
+
+use crate::keys::{KeyStore, Passphrase};
+use crate::random::Randomness;
+use crate::{Error, durable};
+
+const LEDGER: &str = "ledger.db";
+const KEYS: &str = "keys";
+const TRUST: &str = "trust.toml";
+/// The key that statements are signed with.
+pub const ISSUER_KEY: &str = "issuer";
+/// The key that checkpoints and receipts are signed with.
+pub const LOG_KEY: &str = "log";
+
+/// How to make a home.
+#[derive(Clone, Debug, Default)]
+pub struct InitOptions {
+    /// The issuer's name, a URI by convention; made from the issuer's key when absent.
+    pub issuer: Option<String>,
+    /// The log's name, a schema-less URL by convention; made from the log's key when absent.
+    pub log_origin: Option<String>,
+    /// What the issuer's new key signs with; Ed25519 unless told. The log's is always Ed25519.
+    pub algorithm: Option<Algorithm>,
+    /// An existing issuer key in PKCS#8 PEM to use in place of a new one.
+    pub issuer_pem: Option<String>,
+    /// Encrypts the private keys on disk, and opens `issuer_pem` if that is encrypted.
+    pub passphrase: Option<Passphrase>,
+}
+
+/// An open home.
+pub struct Home {
+    dir: PathBuf,
+    pub(crate) ledger: Ledger,
+    pub(crate) randomness: Randomness,
+}
+
+/// The private keys of a home, unlocked.
+pub struct Signer {
+    pub(crate) issuer: SigningKey,
+    pub(crate) log: SigningKey,
+}
+
+impl Home {
+    /// Makes a home in `dir`: an empty ledger, two keys and `trust.toml`.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when `dir` is there and not empty. Everything is made beside it first, so
+    /// a failure leaves nothing half made.
+    pub fn init(dir: impl Into<PathBuf>, options: &InitOptions) -> Result<Self, Error> {
+        let dir = dir.into();
+        if fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some()) || dir.is_file() {
+            return Err(Error::Exists { path: dir });
+        }
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(|source| Error::io(parent, source))?;
+        let draft = tempfile::Builder::new()
+            .prefix(".avouch-init-")
+            .tempdir_in(parent)
+            .map_err(|source| Error::io(parent, source))?;
+        build(draft.path(), options)?;
+        // Over an empty folder this is one atomic step; over anything else it fails.
+        fs::rename(draft.path(), &dir).map_err(|source| Error::io(&dir, source))?;
+        // Nothing is left under the draft's name to remove.
+        let _ = draft.keep();
+        Self::open(dir)
+    }
+
+    /// Opens a home.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`] when there is none in `dir`.
+    pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
+        let dir = dir.into();
+        let path = dir.join(LEDGER);
+        if !path.is_file() {
+            return Err(Error::NoHome { dir });
+        }
+        Ok(Self {
+            ledger: Ledger::open(path)?,
+            dir,
+            randomness: Randomness::from_os(),
+        })
+    }
+
+    /// Draws salts and run ids from `randomness` from now on.
+    pub fn set_randomness(&mut self, randomness: Randomness) {
+        self.randomness = randomness;
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> KeyStore {
+        KeyStore::new(self.dir.join(KEYS))
+    }
+
+    /// The policy for whoever verifies this home's evidence.
+    pub fn trust_path(&self) -> PathBuf {
+        self.dir.join(TRUST)
+    }
+
+    /// Opens the private keys, for sealing and for making bundles.
+    pub fn signer(&self, passphrase: Option<&Passphrase>) -> Result<Signer, Error> {
+        let keys = self.keys();
+        Ok(Signer {
+            issuer: keys.open(ISSUER_KEY, passphrase)?,
+            log: keys.open(LOG_KEY, passphrase)?,
+        })
+    }
+}
+
+/// Whether keys in this home ask for a passphrase.
+pub fn needs_passphrase(dir: impl AsRef<Path>) -> Result<bool, Error> {
+    let keys = KeyStore::new(dir.as_ref().join(KEYS));
+    Ok(keys.info(ISSUER_KEY)?.encrypted || keys.info(LOG_KEY)?.encrypted)
+}
+
+fn build(dir: &Path, options: &InitOptions) -> Result<(), Error> {
+    let keys = KeyStore::new(dir.join(KEYS));
+    let passphrase = options.passphrase.as_ref();
+    let issuer = match &options.issuer_pem {
+        Some(pem) => keys.import(ISSUER_KEY, pem, passphrase, passphrase)?,
+        None => {
+            let algorithm = options.algorithm.unwrap_or(Algorithm::Ed25519);
+            keys.generate(ISSUER_KEY, algorithm, passphrase)?
+        }
+    };
+    let log = keys.generate(LOG_KEY, Algorithm::Ed25519, passphrase)?;
+    let short = |key: &VerifyingKey| hex::encode(&key.id().0[..8]);
+    let identity = Identity {
+        issuer: options
+            .issuer
+            .clone()
+            .unwrap_or_else(|| format!("urn:avouch:issuer:{}", short(&issuer.public))),
+        issuer_key: issuer.public,
+        log_origin: options
+            .log_origin
+            .clone()
+            .unwrap_or_else(|| format!("avouch.invalid/log/{}", short(&log.public))),
+        log_key: log.public,
+    };
+    drop(Ledger::create(dir.join(LEDGER), &identity)?);
+    durable::create_new(
+        &dir.join(TRUST),
+        trust_toml(&identity)?.as_bytes(),
+        durable::Access::Default,
+    )
+}
+
+/// The policy that accepts what this identity signs and logs.
+fn trust_toml(identity: &Identity) -> Result<String, Error> {
+    // A JSON string without control characters, which an identity refuses, is a TOML string too.
+    let string = |text: &str| serde_json::Value::from(text).to_string();
+    Ok(format!(
+        "# What evidence of this home is checked against. Give it to whoever verifies, over a channel\n\
+         # that they trust: who holds the keys named here is believed.\n\
+         version = 1\n\n\
+         [[issuer]]\n\
+         name = {issuer}\n\
+         key = \"\"\"\n{key}\"\"\"\n\n\
+         [[log]]\n\
+         origin = {origin}\n\
+         key = {note_key}\n\n\
+         [require]\n\
+         log = true\n",
+        issuer = string(&identity.issuer),
+        key = identity.issuer_key.to_pem(),
+        origin = string(&identity.log_origin),
+        note_key = string(&identity.note_key()?.to_string()),
+    ))
+}
+
+/// Seconds since the Unix epoch, by this machine's clock: what a statement's `iat` says.
+pub(crate) fn now() -> Result<u64, Error> {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map(|since| since.as_secs())
+        .map_err(|_| Error::Clock)
+}

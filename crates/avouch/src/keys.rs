@@ -1,0 +1,196 @@
+//! Private keys on disk: PKCS#8 PEM files that only their owner can read.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use avouch_cose::{Algorithm, SigningKey, VerifyingKey};
+use zeroize::Zeroizing;
+
+use crate::random::os_random;
+use crate::{Error, durable};
+
+/// A passphrase, wiped from memory when dropped.
+pub type Passphrase = Zeroizing<String>;
+
+const PRIVATE: &str = "pem";
+const PUBLIC: &str = "pub.pem";
+/// Bounds what is read before it is known to be a key.
+const MAX_KEY_FILE: u64 = 64 * 1024;
+
+/// A folder of named keys: `NAME.pem` (private, mode 0600) beside `NAME.pub.pem`.
+#[derive(Clone, Debug)]
+pub struct KeyStore {
+    dir: PathBuf,
+}
+
+/// What is known of a key without its passphrase.
+#[derive(Clone, Debug)]
+pub struct KeyInfo {
+    /// Its local name.
+    pub name: String,
+    /// Its public half.
+    pub public: VerifyingKey,
+    /// Whether the private half is encrypted.
+    pub encrypted: bool,
+}
+
+impl KeyStore {
+    /// The keys in `dir`, which is made when the first key is.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// Makes a new key. Refuses a name that is taken.
+    pub fn generate(
+        &self,
+        name: &str,
+        algorithm: Algorithm,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<KeyInfo, Error> {
+        loop {
+            let seed = Zeroizing::new(os_random()?);
+            match SigningKey::generate(algorithm, &seed) {
+                Ok(key) => return self.store(name, &key, passphrase),
+                // One draw in 2^32 is no P-256 scalar.
+                Err(avouch_cose::Error::UnusableSeed) => {}
+                Err(source) => return Err(source.into()),
+            }
+        }
+    }
+
+    /// Takes in a PKCS#8 PEM key made elsewhere; `from` decrypts it, `to` encrypts the stored copy.
+    pub fn import(
+        &self,
+        name: &str,
+        pem: &str,
+        from: Option<&Passphrase>,
+        to: Option<&Passphrase>,
+    ) -> Result<KeyInfo, Error> {
+        let key = SigningKey::from_pem(pem, from.map(|phrase| phrase.as_bytes()))?;
+        self.store(name, &key, to)
+    }
+
+    fn store(
+        &self,
+        name: &str,
+        key: &SigningKey,
+        passphrase: Option<&Passphrase>,
+    ) -> Result<KeyInfo, Error> {
+        check_name(name)?;
+        let pem = match passphrase {
+            None => key.to_pem()?,
+            Some(phrase) => Zeroizing::new(key.to_encrypted_pem(
+                phrase.as_bytes(),
+                &os_random()?,
+                &os_random()?,
+            )?),
+        };
+        fs::create_dir_all(&self.dir).map_err(|source| Error::io(&self.dir, source))?;
+        durable::create_new(
+            &self.path(name, PRIVATE),
+            pem.as_bytes(),
+            durable::Access::OwnerOnly,
+        )?;
+        let public = key.verifying_key();
+        durable::replace(&self.path(name, PUBLIC), public.to_pem().as_bytes())?;
+        Ok(KeyInfo {
+            name: name.to_owned(),
+            public,
+            encrypted: passphrase.is_some(),
+        })
+    }
+
+    /// The keys, by name.
+    pub fn list(&self) -> Result<Vec<KeyInfo>, Error> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(Error::io(&self.dir, source)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|source| Error::io(&self.dir, source))?;
+            let file = entry.file_name().to_string_lossy().into_owned();
+            let name = file
+                .strip_suffix(".pem")
+                .filter(|name| !name.ends_with(".pub"));
+            names.extend(name.map(str::to_owned));
+        }
+        names.sort();
+        names.iter().map(|name| self.info(name)).collect()
+    }
+
+    /// What is known of one key.
+    pub fn info(&self, name: &str) -> Result<KeyInfo, Error> {
+        let pem = self.read_private(name)?;
+        Ok(KeyInfo {
+            name: name.to_owned(),
+            public: VerifyingKey::from_pem(&self.export(name)?)?,
+            encrypted: pem.contains("ENCRYPTED PRIVATE KEY"),
+        })
+    }
+
+    /// The public half of a key, as PEM.
+    pub fn export(&self, name: &str) -> Result<String, Error> {
+        check_name(name)?;
+        let path = self.path(name, PUBLIC);
+        fs::read_to_string(&path).map_err(|source| self.missing(name, &path, source))
+    }
+
+    /// Opens a private key. Refuses one that others can read, and one whose public file is another's.
+    pub fn open(&self, name: &str, passphrase: Option<&Passphrase>) -> Result<SigningKey, Error> {
+        let pem = self.read_private(name)?;
+        let key = SigningKey::from_pem(&pem, passphrase.map(|phrase| phrase.as_bytes())).map_err(
+            |source| Error::Key {
+                name: name.to_owned(),
+                source,
+            },
+        )?;
+        if VerifyingKey::from_pem(&self.export(name)?)?.id() != key.id() {
+            return Err(Error::KeyPair {
+                path: self.path(name, PUBLIC),
+            });
+        }
+        Ok(key)
+    }
+
+    fn read_private(&self, name: &str) -> Result<Zeroizing<String>, Error> {
+        check_name(name)?;
+        let path = self.path(name, PRIVATE);
+        let metadata = fs::metadata(&path).map_err(|source| self.missing(name, &path, source))?;
+        durable::refuse_shared(&path, &metadata)?;
+        if metadata.len() > MAX_KEY_FILE {
+            return Err(Error::io(
+                &path,
+                std::io::Error::other("too large to be a key"),
+            ));
+        }
+        fs::read_to_string(&path)
+            .map(Zeroizing::new)
+            .map_err(|source| Error::io(&path, source))
+    }
+
+    fn missing(&self, name: &str, path: &Path, source: std::io::Error) -> Error {
+        match source.kind() {
+            ErrorKind::NotFound => Error::NoSuchKey {
+                name: name.to_owned(),
+                dir: self.dir.clone(),
+            },
+            _ => Error::io(path, source),
+        }
+    }
+
+    fn path(&self, name: &str, extension: &str) -> PathBuf {
+        self.dir.join(format!("{name}.{extension}"))
+    }
+}
+
+/// A key's name becomes a file's name.
+fn check_name(name: &str) -> Result<(), Error> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+        return Err(Error::KeyName(name.to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Sealing runs and making their bundles.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use avouch_bundle::{Blobs, Bundle, Disclosures, Openings, Shown};
+use avouch_ledger::{Entry, Progress, Run, Sealed, Sealer, State};
+use avouch_merkle::{LeafIndex, multi_proof};
+
+use crate::home::{Signer, now};
+use crate::{Error, Home, Selection, durable};
+
+/// The file name extension of bundles.
+const EXTENSION: &str = "avouch";
+
+impl Home {
+    /// Seals closed runs in this order, in one step: commits to each, signs a statement, enters it in
+    /// the log and signs a checkpoint. A run that is sealed already stays as it is.
+    pub fn seal(
+        &mut self,
+        runs: &[Run],
+        signer: &Signer,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Sealed>, Error> {
+        if let Some(open) = runs.iter().find(|run| run.state == State::Open) {
+            return Err(Error::StillOpen {
+                name: open.info.name.clone(),
+            });
+        }
+        let indices: Vec<_> = runs.iter().map(|run| run.index).collect();
+        let sealer = Sealer {
+            issuer_key: &signer.issuer,
+            log_key: &signer.log,
+            iat: now()?,
+        };
+        Ok(self.ledger.seal(&indices, &sealer, progress)?)
+    }
+
+    /// The bundle of a sealed run: its statement, a receipt at the log's last checkpoint, that
+    /// checkpoint, and what `selection` shows.
+    ///
+    /// # Errors
+    /// [`Error::StillOpen`] or [`Error::NotSealed`] when there is no statement, and
+    /// [`Error::NothingSelected`] when a selection other than `none` matches nothing.
+    pub fn bundle(
+        &self,
+        run: &Run,
+        selection: &Selection,
+        signer: &Signer,
+    ) -> Result<Bundle, Error> {
+        let name = || run.info.name.clone();
+        let not_sealed = || Error::NotSealed { name: name() };
+        let logged = self.ledger.statement(run.index)?.ok_or_else(not_sealed)?;
+        let receipt = self
+            .ledger
+            .receipt(logged.log_index, &signer.log)?
+            .ok_or_else(not_sealed)?;
+        // Another process may have sealed since: the checkpoint is the one that the receipt is for.
+        let checkpoint = self
+            .ledger
+            .checkpoint_at(receipt.size())?
+            .ok_or_else(not_sealed)?;
+        Ok(Bundle {
+            statement: logged.statement.as_bytes().to_vec(),
+            receipts: vec![receipt.as_bytes().to_vec()],
+            checkpoint: Some(checkpoint.note),
+            disclosures: self.disclosures(run, selection)?,
+        })
+    }
+
+    /// Writes a sealed run's bundle as `DIR/NAME.avouch`, replacing an earlier one of the same run.
+    pub fn write_bundle(
+        &self,
+        run: &Run,
+        selection: &Selection,
+        signer: &Signer,
+        dir: &Path,
+    ) -> Result<PathBuf, Error> {
+        let bytes = self
+            .bundle(run, selection, signer)?
+            .encode()
+            .map_err(Error::MakeBundle)?;
+        fs::create_dir_all(dir).map_err(|source| Error::io(dir, source))?;
+        let path = dir.join(format!("{}.{EXTENSION}", file_stem(&run.info.name)));
+        durable::replace(&path, &bytes)?;
+        Ok(path)
+    }
+
+    fn disclosures(&self, run: &Run, selection: &Selection) -> Result<Option<Disclosures>, Error> {
+        if selection.is_none() {
+            return Ok(None);
+        }
+        let mut leaves = Vec::with_capacity(usize::try_from(run.size).unwrap_or(0));
+        let mut indices = Vec::new();
+        let mut events = Vec::new();
+        let mut blobs = Blobs::new();
+        for entry in self.ledger.entries(run) {
+            let entry = entry?;
+            leaves.push(entry.event.leaf());
+            if let Some(shown) = self.shown(&entry, selection, &mut blobs)? {
+                indices.push(LeafIndex(shown.seq));
+                events.push(shown);
+            }
+        }
+        if events.is_empty() {
+            return Err(Error::NothingSelected {
+                name: run.info.name.clone(),
+            });
+        }
+        Ok(Some(Disclosures {
+            proof: multi_proof(&leaves, &indices)?,
+            events,
+            blobs,
+        }))
+    }
+
+    /// What the selection shows of one event.
+    fn shown(
+        &self,
+        entry: &Entry,
+        selection: &Selection,
+        blobs: &mut Blobs,
+    ) -> Result<Option<Shown>, Error> {
+        let header = entry
+            .event
+            .header()
+            .map_err(|source| avouch_trace::Error::Header { index: 0, source })?;
+        if !selection.shows(&header) {
+            return Ok(None);
+        }
+        let mut fields = Vec::new();
+        for (index, field) in (0u64..).zip(entry.body.fields()) {
+            // Leaf 0, which counts the fields, is opened with any of them.
+            if index > 0 && !selection.shows_field(&header, field.name()) {
+                continue;
+            }
+            if let Some(reference) = (index > 0).then(|| field.blob()).flatten()
+                && let Some(bytes) = self.ledger.blob(&reference.digest)?
+            {
+                blobs.insert(bytes);
+            }
+            fields.push((index, field.clone()));
+        }
+        // Alone, leaf 0 is shown where all fields are: that there are none is then part of the answer.
+        let openings = if fields.len() > 1 || selection.shows_field(&header, "") {
+            let indices: Vec<LeafIndex> =
+                fields.iter().map(|(index, _)| LeafIndex(*index)).collect();
+            Some(Openings {
+                proof: entry.body.proof(&indices)?,
+                fields,
+            })
+        } else {
+            None
+        };
+        Ok(Some(Shown {
+            seq: header.seq,
+            event: entry.event,
+            openings,
+        }))
+    }
+}
+
+/// A run's name as a file's name: what a file system or a shell might take amiss becomes `_`.
+fn file_stem(name: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '@');
+    let stem: String = name
+        .chars()
+        .map(|c| if plain(c) { c } else { '_' })
+        .collect();
+    // Neither hidden nor a way out of the folder.
+    if stem.starts_with('.') {
+        format!("_{stem}")
+    } else {
+        stem
+    }
+}

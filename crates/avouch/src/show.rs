@@ -1,0 +1,76 @@
+//! What a run or a bundle shows.
+
+use std::path::Path;
+
+use avouch_bundle::Bundle;
+use avouch_cose::Statement;
+use avouch_ledger::Run;
+use avouch_trace::Manifest;
+
+use crate::check::read_bundle;
+use crate::{Error, EventView, Home};
+
+impl Home {
+    /// The events of a run, in order and in bounded memory.
+    pub fn events<'h>(&'h self, run: &Run) -> impl Iterator<Item = Result<EventView, Error>> + 'h {
+        self.ledger.entries(run).map(|entry| {
+            let entry = entry?;
+            let fields = entry.body.fields();
+            EventView::new(&entry.event, fields, Some(fields.len() as u64 - 1))
+        })
+    }
+
+    /// One event of a run.
+    pub fn event(&self, run: &Run, seq: u64) -> Result<EventView, Error> {
+        let entry = self.ledger.event(run, seq)?;
+        let fields = entry.body.fields();
+        EventView::new(&entry.event, fields, Some(fields.len() as u64 - 1))
+    }
+}
+
+/// A bundle's contents, read but not verified.
+#[derive(Clone, Debug)]
+pub struct BundleView {
+    /// The statement as it stands; its signature was not checked.
+    pub statement: Statement,
+    /// What the statement says of the run.
+    pub manifest: Manifest,
+    bundle: Bundle,
+}
+
+impl BundleView {
+    /// Reads a bundle's file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let bytes = read_bundle(path).map_err(|source| Error::io(path, source))?;
+        let bundle = Bundle::decode(&bytes).map_err(|source| Error::Bundle {
+            path: path.to_owned(),
+            source,
+        })?;
+        let statement = Statement::parse(&bundle.statement)?;
+        let manifest = Manifest::decode(statement.payload())?;
+        Ok(Self {
+            statement,
+            manifest,
+            bundle,
+        })
+    }
+
+    /// The events that the bundle shows.
+    pub fn events(&self) -> impl Iterator<Item = Result<EventView, Error>> {
+        let shown = self
+            .bundle
+            .disclosures
+            .iter()
+            .flat_map(|disclosed| &disclosed.events);
+        shown.map(|shown| {
+            let opened = shown
+                .openings
+                .as_ref()
+                .map_or(&[][..], |openings| &openings.fields);
+            let count = opened
+                .first()
+                .and_then(|(_, leaf_0)| leaf_0.value()?.as_u64());
+            EventView::new(&shown.event, opened.iter().map(|(_, field)| field), count)
+        })
+    }
+}
