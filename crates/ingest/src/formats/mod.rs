@@ -2,6 +2,7 @@
 
 pub(crate) mod agent_record;
 pub(crate) mod avouch;
+pub(crate) mod blocks;
 pub(crate) mod claude_code;
 pub(crate) mod codex;
 pub(crate) mod cursor;
