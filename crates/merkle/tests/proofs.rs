@@ -177,6 +177,29 @@ fn consistency_with_nothing_or_with_less_is_refused() {
 }
 
 #[test]
+fn a_subtree_of_more_than_half_of_all_indices_starts_at_0() {
+    let half = 1 << 63;
+    let subtree = |start, end| Subtree::new(LeafIndex(start), TreeSize(end));
+    for (start, end) in [
+        (0, half + 1),
+        (0, u64::MAX),
+        (half, u64::MAX),
+        (u64::MAX, u64::MAX),
+    ] {
+        assert_eq!(subtree(start, end).unwrap().end(), TreeSize(end));
+    }
+    for (start, end) in [
+        (1, half + 2),
+        (1, u64::MAX),
+        (2, u64::MAX - 1),
+        (5, 3),
+        (u64::MAX, 0),
+    ] {
+        assert_eq!(subtree(start, end), Err(Error::NotASubtree { start, end }));
+    }
+}
+
+#[test]
 fn a_subtree_is_proven_to_be_a_part_of_its_tree_only() {
     for size in 1..=20usize {
         let leaves = leaves(size);
