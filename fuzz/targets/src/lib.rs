@@ -9,9 +9,12 @@
 mod cbor;
 mod cose;
 mod evidence;
+mod ingest;
 mod merkle;
 mod seeds;
 mod trace;
+
+use avouch_ingest::Format;
 
 /// A target: one parser and the promises it keeps for any bytes. Says whether the parser accepted them.
 pub type Target = fn(&[u8]) -> bool;
@@ -30,6 +33,28 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("key", cose::key),
     ("sign1", cose::sign1),
     ("bundle", evidence::bundle),
+    ("policy", evidence::policy),
+    ("verify", evidence::verifier),
+    ("ingest_avouch", |data| ingest::format(Format::Avouch, data)),
+    ("ingest_claude_code", |data| {
+        ingest::format(Format::ClaudeCode, data)
+    }),
+    ("ingest_codex", |data| ingest::format(Format::Codex, data)),
+    ("ingest_cursor", |data| ingest::format(Format::Cursor, data)),
+    ("ingest_gemini", |data| ingest::format(Format::Gemini, data)),
+    ("ingest_opencode", |data| {
+        ingest::format(Format::OpenCode, data)
+    }),
+    ("ingest_openai_chat", |data| {
+        ingest::format(Format::OpenAiChat, data)
+    }),
+    ("ingest_swe_agent", |data| {
+        ingest::format(Format::SweAgent, data)
+    }),
+    ("ingest_agent_record", |data| {
+        ingest::format(Format::AgentRecord, data)
+    }),
+    ("ingest_debate", |data| ingest::format(Format::Debate, data)),
 ];
 
 /// Runs the target of this name.

@@ -39,21 +39,53 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
         ],
         "receipt" => vec![run.receipt().as_bytes().to_vec()],
         "note" => {
-            let key =
-                NoteKey::new(LOG, key(Algorithm::Ed25519).verifying_key()).expect("a note key");
+            let key = NoteKey::new(LOG, log_key().verifying_key()).expect("a note key");
             vec![run.checkpoint().into_bytes(), key.to_string().into_bytes()]
         }
         "key" => [Algorithm::Ed25519, Algorithm::P256]
             .into_iter()
             .flat_map(key_files)
             .collect(),
-        "bundle" => vec![run.bundle().encode().expect("a bundle")],
+        "bundle" | "verify" => [run.bundle(), full_bundle()]
+            .map(|bundle| bundle.encode().expect("a bundle"))
+            .to_vec(),
+        "policy" => vec![policy().into_bytes()],
+        "ingest_avouch" => vec![include_bytes!("../seeds/avouch.jsonl").to_vec()],
+        "ingest_claude_code" => vec![include_bytes!("../seeds/claude-code.jsonl").to_vec()],
+        "ingest_codex" => vec![include_bytes!("../seeds/codex.jsonl").to_vec()],
+        "ingest_cursor" => vec![include_bytes!("../seeds/cursor.jsonl").to_vec()],
+        "ingest_gemini" => vec![include_bytes!("../seeds/gemini.json").to_vec()],
+        "ingest_opencode" => vec![include_bytes!("../seeds/opencode.json").to_vec()],
+        "ingest_openai_chat" => vec![include_bytes!("../seeds/openai-chat.json").to_vec()],
+        "ingest_swe_agent" => vec![include_bytes!("../seeds/swe-agent.traj").to_vec()],
+        "ingest_agent_record" => vec![include_bytes!("../seeds/agent-record.json").to_vec()],
+        "ingest_debate" => vec![include_bytes!("../seeds/debate.txt").to_vec()],
         _ => Vec::new(),
     }
 }
 
+/// The policy under which the bundles verify.
+pub(crate) fn policy() -> String {
+    let issuer = key(Algorithm::Ed25519).verifying_key().to_pem();
+    let log = NoteKey::new(LOG, log_key().verifying_key()).expect("a note key");
+    format!(
+        "version = 1\n\n[[issuer]]\nname = \"{ISSUER}\"\nkey = \"\"\"\n{issuer}\"\"\"\nagents = [\"seeder\"]\n\n\
+         [[log]]\norigin = \"{LOG}\"\nkey = \"{log}\"\n\n[require]\nlog = true\ndisclosure = \"none\"\n"
+    )
+}
+
+/// The evidence with everything shown.
+pub(crate) fn full_bundle() -> Bundle {
+    let run = Run::new();
+    run.bundle_showing(&[0, 1, 2, 3, 4], &[0, 1, 2, 3])
+}
+
 fn key(algorithm: Algorithm) -> SigningKey {
     SigningKey::generate(algorithm, &[7; 32]).expect("a key from fixed bytes")
+}
+
+fn log_key() -> SigningKey {
+    SigningKey::generate(Algorithm::Ed25519, &[8; 32]).expect("a key from fixed bytes")
 }
 
 fn key_files(algorithm: Algorithm) -> Vec<Vec<u8>> {
@@ -162,14 +194,8 @@ impl Run {
     fn receipt(&self) -> Receipt {
         let (leaves, root) = self.log();
         let path = inclusion_proof(&leaves, LeafIndex(1)).expect("a path");
-        Receipt::sign_inclusion(
-            &key(Algorithm::Ed25519),
-            TreeSize(3),
-            LeafIndex(1),
-            &path,
-            &root,
-        )
-        .expect("a receipt")
+        Receipt::sign_inclusion(&log_key(), TreeSize(3), LeafIndex(1), &path, &root)
+            .expect("a receipt")
     }
 
     fn checkpoint(&self) -> String {
@@ -180,40 +206,40 @@ impl Run {
             root,
             extensions: Vec::new(),
         }
-        .sign(&key(Algorithm::Ed25519))
+        .sign(&log_key())
         .expect("a checkpoint")
         .to_string()
     }
 
-    /// Shows two events, one of them with a field.
+    /// Shows two events and one field of each.
     fn bundle(&self) -> Bundle {
+        self.bundle_showing(&[0, 2], &[0, 2])
+    }
+
+    fn bundle_showing(&self, seqs: &[u64], fields: &[u64]) -> Bundle {
         let leaves: Vec<Digest> = self.events.iter().map(Event::leaf).collect();
-        let opened = [LeafIndex(0), LeafIndex(2)];
-        let body = &self.bodies[2];
-        let openings = Openings {
-            fields: opened
-                .map(|at| (at.get(), body.fields()[at.get() as usize].clone()))
-                .to_vec(),
-            proof: body.proof(&opened).expect("a proof"),
-        };
+        let indices = |numbers: &[u64]| numbers.iter().copied().map(LeafIndex).collect::<Vec<_>>();
+        let shown = seqs.iter().map(|&seq| {
+            let body = &self.bodies[seq as usize];
+            Shown {
+                seq,
+                event: self.events[seq as usize].clone(),
+                openings: Some(Openings {
+                    fields: fields
+                        .iter()
+                        .map(|&at| (at, body.fields()[at as usize].clone()))
+                        .collect(),
+                    proof: body.proof(&indices(fields)).expect("a proof"),
+                }),
+            }
+        });
         Bundle {
             statement: self.statement(Algorithm::Ed25519).as_bytes().to_vec(),
             receipts: vec![self.receipt().as_bytes().to_vec()],
             checkpoint: Some(self.checkpoint()),
             disclosures: Some(Disclosures {
-                events: vec![
-                    Shown {
-                        seq: 0,
-                        event: self.events[0].clone(),
-                        openings: None,
-                    },
-                    Shown {
-                        seq: 2,
-                        event: self.events[2].clone(),
-                        openings: Some(openings),
-                    },
-                ],
-                proof: multi_proof(&leaves, &[LeafIndex(0), LeafIndex(2)]).expect("a proof"),
+                events: shown.collect(),
+                proof: multi_proof(&leaves, &indices(seqs)).expect("a proof"),
                 ..Disclosures::default()
             }),
         }

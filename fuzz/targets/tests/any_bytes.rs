@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 
-const CASES: u32 = 10_000;
+const CASES: u32 = 3_000;
 
 /// One change to an input.
 #[derive(Clone, Debug)]
@@ -57,6 +57,19 @@ fn seeds_are_accepted() {
         for seed in seeds(name) {
             assert!(target(&seed), "{name} refused its own seed");
         }
+    }
+}
+
+#[test]
+fn every_target_has_a_fuzzer() {
+    let fuzzers = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz_targets");
+    for (name, _) in TARGETS {
+        let source =
+            std::fs::read_to_string(fuzzers.join(format!("{name}.rs"))).unwrap_or_default();
+        assert!(
+            source.contains(&format!("run({name:?}, data)")),
+            "no fuzzer for {name}"
+        );
     }
 }
 
