@@ -9,6 +9,21 @@
 //! Our own forms have exactly one encoding each and are parsed strictly; [`sign1`] is as tolerant as
 //! RFC 9052 allows. Nothing here reads a clock, draws randomness or touches a file: the caller passes
 //! times, random bytes and texts in.
+//!
+//! ```
+//! use avouch_cose::{Algorithm, SigningKey, Statement};
+//!
+//! # fn main() -> Result<(), avouch_cose::Error> {
+//! let random = [7; 32]; // from the operating system, in earnest
+//! let key = SigningKey::generate(Algorithm::Ed25519, &random)?;
+//! let signed = Statement::sign(&key, "urn:example:issuer", "urn:example:run:1", 1_800_000_000, "text/plain", b"it ran")?;
+//!
+//! let read = Statement::parse(signed.as_bytes())?;
+//! read.verify(&key.verifying_key())?;
+//! assert_eq!(read.payload(), b"it ran");
+//! # Ok(())
+//! # }
+//! ```
 #![no_std]
 
 extern crate alloc;

@@ -1,6 +1,7 @@
 //! Passphrase encryption of PKCS#8 keys: PBES2 (RFC 8018 section 6.2), written with scrypt and
 //! AES-256-CBC, read with PBKDF2 too.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -56,12 +57,15 @@ pub(super) fn encrypt(
 }
 
 pub(super) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let info = EncryptedPrivateKeyInfoRef::from_der(der)
-        .map_err(|error| Error::MalformedKey(error.to_string()))?;
+    let info = EncryptedPrivateKeyInfoRef::from_der(der).map_err(|error| {
+        Error::MalformedKey(format!(
+            "{error}; if openssl reads it, re-encrypt it with `openssl pkcs8 -topk8 -scrypt`"
+        ))
+    })?;
     match &info.encryption_algorithm {
         EncryptionScheme::Pbes2(parameters) => check_cost(&parameters.kdf)?,
         other => {
-            return Err(Error::Unsupported(alloc::format!(
+            return Err(Error::Unsupported(format!(
                 "key encryption {}",
                 other.oid()
             )));
@@ -72,7 +76,7 @@ pub(super) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>
         .map(Zeroizing::new)
         .map_err(|error| match error {
             pkcs5::Error::UnsupportedAlgorithm { oid } => {
-                Error::Unsupported(alloc::format!("key encryption {oid}"))
+                Error::Unsupported(format!("key encryption {oid}"))
             }
             pkcs5::Error::AlgorithmParametersInvalid { .. } => {
                 Error::MalformedKey(error.to_string())
@@ -107,7 +111,7 @@ fn check_cost(kdf: &Kdf) -> Result<(), Error> {
             pbkdf2.iteration_count.into(),
             MAX_PBKDF2_ITERATIONS.into(),
         ),
-        other => Err(Error::Unsupported(alloc::format!(
+        other => Err(Error::Unsupported(format!(
             "key derivation {}",
             other.oid()
         ))),
