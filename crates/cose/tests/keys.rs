@@ -6,6 +6,7 @@ mod common;
 use avouch_cose::{Algorithm, Error, KeyId, SigningKey, VerifyingKey};
 use common::{ALGORITHMS, key};
 use curve25519_dalek::scalar::Scalar;
+use ed25519_dalek::pkcs8::{EncodePrivateKey as _, KeypairBytes, PublicKeyBytes};
 use pkcs8::der::SecretDocument;
 use pkcs8::der::asn1::OctetStringRef;
 use pkcs8::pkcs5::EncryptionScheme;
@@ -146,6 +147,47 @@ fn pem_that_is_not_one_of_our_blocks_is_refused() {
         secret(nonsense);
         public(nonsense);
     }
+}
+
+/// PKCS#8 may carry the public half beside the private one; a pair that does not fit is refused.
+#[test]
+fn a_private_key_with_anothers_public_half_is_refused() {
+    let read = |der: &[u8]| {
+        let pem = SecretDocument::try_from(der)
+            .unwrap()
+            .to_pem("PRIVATE KEY", LineEnding::LF)
+            .unwrap();
+        SigningKey::from_pem(&pem, None)
+    };
+    let (ours, other) = (key(Algorithm::Ed25519, 1), key(Algorithm::Ed25519, 2));
+    let version_2 = |public: &SigningKey| {
+        let public_key = Some(PublicKeyBytes(
+            *public.verifying_key().as_ed25519().unwrap(),
+        ));
+        KeypairBytes {
+            secret_key: [1; 32],
+            public_key,
+        }
+        .to_pkcs8_der()
+        .unwrap()
+    };
+    assert_eq!(read(version_2(&ours).as_bytes()).unwrap().id(), ours.id());
+    assert!(matches!(
+        read(version_2(&other).as_bytes()),
+        Err(Error::MalformedKey(_))
+    ));
+
+    let (ours, other) = (key(Algorithm::P256, 1), key(Algorithm::P256, 2));
+    let (_, document) = SecretDocument::from_pem(&ours.to_pem().unwrap()).unwrap();
+    let mut der = document.as_bytes().to_vec();
+    assert_eq!(read(&der).unwrap().id(), ours.id());
+    let point = |key: &SigningKey| key.verifying_key().to_der()[26..].to_vec();
+    let at = der
+        .windows(65)
+        .position(|bytes| bytes == point(&ours))
+        .expect("our PEM holds the public half");
+    der[at..at + 65].copy_from_slice(&point(&other));
+    assert!(matches!(read(&der), Err(Error::MalformedKey(_))));
 }
 
 /// RFC 9679 section 6: the only thumbprint example there is.
