@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Take};
 use std::path::Path;
 
 use avouch_merkle::Digest;
@@ -107,6 +107,7 @@ pub fn ingest<R: Read + Seek, S: Sink>(
         shape,
         skip_bad: options.skip_bad,
         limit: options.record_limit,
+        length: u64::MAX,
         done: Cell::new(0),
         total: size.saturating_mul(passes),
         on_progress: options.on_progress,
@@ -115,6 +116,7 @@ pub fn ingest<R: Read + Seek, S: Sink>(
     let (length, digest, list) = passing
         .first()
         .map_err(|fault| passing.error(fault, None))?;
+    passing.length = length;
     if !spec.many_runs {
         let known = out.existing(&InputId { digest, ordinal: 0 });
         if let Some(name) = known.map_err(|fault| passing.error(fault, None))? {
@@ -165,6 +167,9 @@ struct Passing<'a, R> {
     shape: Shape,
     skip_bad: bool,
     limit: usize,
+    /// How much of the input counts: what was there in the first pass. More may be appended to a
+    /// session's file meanwhile.
+    length: u64,
     done: Cell<u64>,
     total: u64,
     on_progress: Option<&'a dyn Fn(u64, u64)>,
@@ -217,7 +222,7 @@ impl<R: Read + Seek> Passing<'_, R> {
     /// One pass over the whole input.
     fn pass(
         &mut self,
-        look: impl FnOnce(&mut Window<'_, &mut R>) -> Result<(), Fault>,
+        look: impl FnOnce(&mut Window<'_, Take<&mut R>>) -> Result<(), Fault>,
     ) -> Result<(u64, Digest), Fault> {
         self.reader.seek(SeekFrom::Start(0))?;
         let (done, total, on_progress) = (&self.done, self.total, self.on_progress);
@@ -227,7 +232,8 @@ impl<R: Read + Seek> Passing<'_, R> {
                 on_progress(done.get(), total.max(done.get()));
             }
         };
-        let mut window = Window::new(&mut self.reader, self.limit, &progress);
+        let reader = self.reader.by_ref().take(self.length);
+        let mut window = Window::new(reader, self.limit, &progress);
         look(&mut window)?;
         window.finish()
     }
@@ -321,13 +327,13 @@ impl Mapper<'_, '_> {
     ) -> Result<(), Fault> {
         match shape {
             Shape::Lines => {
-                while let Some(line) = window.line()? {
+                loop {
+                    self.place = Some(Place::Line(self.number + 1));
+                    let Some(line) = window.line()? else { break };
                     self.number += 1;
                     if !line.bytes.iter().all(|byte| is_blank(*byte)) {
                         self.record(line)?;
                     }
-                    // Where a later line cannot be read at all, that is a matter of its own place.
-                    self.place = Some(Place::Line(self.number + 1));
                 }
             }
             Shape::Text => {

@@ -436,11 +436,11 @@ impl<'a> Run<'a> {
         }
         self.append(draft)?;
         self.release()?;
-        let Some(open) = self.open.take() else {
+        let Some(open) = &self.open else {
             return Ok(());
         };
-        let outcome = match open.known {
-            Some(name) => Outcome::AlreadyKnown(name),
+        let outcome = match &open.known {
+            Some(name) => Outcome::AlreadyKnown(name.clone()),
             None => Outcome::Ingested {
                 name: self.out.finish()?,
                 events: u64::from(open.events),
@@ -448,6 +448,7 @@ impl<'a> Run<'a> {
                 skipped: open.skipped,
             },
         };
+        self.open = None;
         self.outcomes.push(outcome);
         Ok(())
     }
