@@ -118,12 +118,13 @@ fn check_sealed(
     logged: &LoggedStatement,
 ) -> Result<(), Error> {
     let log_index = logged.log_index.0;
+    let statement = |rule: &str| Err(Error::corrupt(Place::Statement { log_index }, rule));
     // A manifest that nobody signed says nothing about the run.
     if let Err(error) = logged.statement.verify(&identity.issuer_key) {
-        return Err(Error::corrupt(
-            Place::Statement { log_index },
-            error.to_string(),
-        ));
+        return statement(&error.to_string());
+    }
+    if logged.manifest.run != info.id {
+        return statement("column run is not the run that the manifest is about");
     }
     let signed = Commitment::of(&logged.manifest);
     if walk.count() < signed.size {

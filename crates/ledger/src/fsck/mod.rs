@@ -72,9 +72,9 @@ impl Ledger {
         counts.schema = schema::check(conn)?;
         self.check_identity(conn)?;
         journal::check_runs(conn, self.store_digest(), counts, progress)?;
-        journal::check_events(conn, self.identity(), counts, progress)?;
         let mut meter = Meter::new(Stage::Blobs, count(conn, "blobs")?, progress);
         counts.blobs = blobs::check_all(conn, &mut meter)?;
+        journal::check_events(conn, self.identity(), counts, progress)?;
         log::check(conn, self.identity(), counts, progress)?;
         let mut meter = Meter::new(Stage::Storage, 1, progress);
         check_storage(conn)?;

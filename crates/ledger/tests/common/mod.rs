@@ -7,6 +7,8 @@
     clippy::expect_used
 )]
 
+pub mod tamper;
+
 use std::path::{Path, PathBuf};
 
 use avouch_cbor::Value;

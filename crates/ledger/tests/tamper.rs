@@ -1,0 +1,585 @@
+//! Whatever is changed behind the ledger's back, `fsck` finds it and names the row.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use avouch_ledger::{Finding, Ledger, Place};
+use avouch_merkle::Digest;
+use avouch_trace::{Event, RunId, journal_start};
+use common::tamper::{SIZES, finding, sample, tamper};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+
+/// A row by the condition that selects it, and where `fsck` must say that it is.
+struct Row {
+    table: &'static str,
+    condition: String,
+    place: String,
+}
+
+fn event_id(run: i64, seq: u64) -> i64 {
+    run << 32 | seq as i64
+}
+
+fn event_place(run: i64, seq: u64) -> String {
+    let name = ["a1", "b1", "a2", "a4", "long", "open"][run as usize - 1];
+    format!("table events, run {run} ({name}), event {seq}")
+}
+
+/// Every row of the sample.
+fn all_rows() -> Vec<Row> {
+    let row = |table, condition: String, place: String| Row {
+        table,
+        condition,
+        place,
+    };
+    let mut rows = vec![row("store", "one = 1".into(), "table store".into())];
+    for (run, size) in (1..).zip(SIZES) {
+        rows.push(row(
+            "runs",
+            format!("idx = {run}"),
+            format!("table runs, row {run}"),
+        ));
+        for seq in 0..size {
+            let condition = format!("id = {}", event_id(run, seq));
+            rows.push(row("events", condition, event_place(run, seq)));
+        }
+    }
+    for blob in 1..=2 {
+        rows.push(row(
+            "blobs",
+            format!("id = {blob}"),
+            format!("table blobs, row {blob} ("),
+        ));
+    }
+    for index in 0..4 {
+        let place = format!("table statements, log index {index}");
+        rows.push(row("statements", format!("log_index = {index}"), place));
+    }
+    for (level, index) in [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (2, 0)] {
+        let condition = format!("level = {level} AND idx = {index}");
+        let place = format!("table nodes, level {level}, index {index}");
+        rows.push(row("nodes", condition, place));
+    }
+    for size in 2..=4 {
+        let place = format!("table checkpoints, size {size}");
+        rows.push(row("checkpoints", format!("size = {size}"), place));
+    }
+    rows
+}
+
+fn columns(raw: &Connection, table: &str) -> Vec<String> {
+    let mut query = raw
+        .prepare(&format!("SELECT name FROM pragma_table_info('{table}')"))
+        .unwrap();
+    let names = query.query_map([], |row| row.get(0)).unwrap();
+    names.map(Result::unwrap).collect()
+}
+
+/// Flips the lowest bit of one byte of a BLOB or TEXT column. False if there is no such byte.
+fn flip(raw: &Connection, row: &Row, column: &str, at: usize) -> bool {
+    let Row {
+        table, condition, ..
+    } = row;
+    let sql = format!("SELECT {column} FROM {table} WHERE {condition}");
+    let value: Value = raw.query_row(&sql, [], |row| row.get(0)).unwrap();
+    let flipped = match value {
+        Value::Blob(mut bytes) if at < bytes.len() => {
+            bytes[at] ^= 1;
+            Value::Blob(bytes)
+        }
+        // Only ASCII is flipped, so that it stays text.
+        Value::Text(text)
+            if at < text.len() && text.is_char_boundary(at) && text.as_bytes()[at] < 128 =>
+        {
+            let mut bytes = text.into_bytes();
+            bytes[at] ^= 1;
+            Value::Text(String::from_utf8(bytes).unwrap())
+        }
+        _ => return false,
+    };
+    let sql = format!("UPDATE {table} SET {column} = ?1 WHERE {condition}");
+    assert_eq!(raw.execute(&sql, [flipped]).unwrap(), 1);
+    true
+}
+
+fn assert_found(finding: Option<Finding>, place: &str, what: &str) {
+    match finding {
+        Some(finding) if finding.to_string().starts_with(place) => {}
+        other => panic!("{what}: expected {place}, found {other:?}"),
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_any_column_of_any_row_names_that_row() {
+    let sample = sample();
+    let raw = Connection::open(sample.path().join("ledger.db")).unwrap();
+    let mut flips = 0;
+    for row in all_rows() {
+        for column in columns(&raw, row.table) {
+            // Every byte of a row would take minutes; another test does that for an event.
+            for at in [0, 1, 2, 17, 31, 60, 90, 111, 200] {
+                let mut changed = false;
+                let (_folder, finding) =
+                    tamper(sample.path(), |raw| changed = flip(raw, &row, &column, at));
+                let what = format!("{} where {}: {column}[{at}]", row.table, row.condition);
+                if changed {
+                    flips += 1;
+                    assert_found(finding, &row.place, &what);
+                } else {
+                    assert_eq!(finding, None, "{what}");
+                    break;
+                }
+            }
+        }
+    }
+    assert!(flips > 400, "only {flips}");
+}
+
+#[test]
+fn a_flipped_bit_in_any_byte_of_an_event_names_that_event() {
+    let sample = sample();
+    let row = Row {
+        table: "events",
+        condition: format!("id = {}", event_id(1, 2)),
+        place: event_place(1, 2),
+    };
+    for column in ["event", "digest", "fields"] {
+        for at in 0.. {
+            let mut changed = false;
+            let (_folder, finding) =
+                tamper(sample.path(), |raw| changed = flip(raw, &row, column, at));
+            if !changed {
+                assert!(at >= 32);
+                break;
+            }
+            assert_found(finding, &row.place, &format!("{column}[{at}]"));
+        }
+    }
+}
+
+#[test]
+fn a_deleted_row_is_missed() {
+    let sample = sample();
+    for row in all_rows() {
+        let place = match (row.table, row.condition.as_str()) {
+            // What unsealed runs end with is bound by nothing yet.
+            ("events", id) if id == format!("id = {}", event_id(5, 4)) => continue,
+            ("events", id) if id == format!("id = {}", event_id(6, 1)) => continue,
+            // A row that only its neighbours can miss.
+            ("runs", "idx = 6") => "table events, run 6 (no such run), event 0".into(),
+            ("blobs", "id = 1") => "table blobs, row 2".into(),
+            ("blobs", "id = 2") => event_place(5, 2),
+            ("checkpoints", "size = 2") => "table checkpoints, size 3".into(),
+            ("checkpoints", "size = 3") => "table checkpoints, size 4".into(),
+            _ => row.place.clone(),
+        };
+        let sql = format!("DELETE FROM {} WHERE {}", row.table, row.condition);
+        let (_folder, finding) = tamper(sample.path(), |raw| {
+            assert_eq!(raw.execute(&sql, []).unwrap(), 1);
+        });
+        assert_found(finding, &place, &sql);
+    }
+}
+
+#[test]
+fn swapped_rows_are_named() {
+    let sample = sample();
+    let (first, second) = (event_id(1, 1), event_id(1, 2));
+    let cases: &[(&str, &str, [String; 2], &str, String)] = &[
+        (
+            "events",
+            "event, digest, fields",
+            [first, second].map(|id| format!("id = {id}")),
+            "id",
+            event_place(1, 1),
+        ),
+        (
+            "events",
+            "fields",
+            [first, second].map(|id| format!("id = {id}")),
+            "id",
+            event_place(1, 1),
+        ),
+        (
+            "events",
+            "event",
+            [event_id(2, 1), event_id(5, 1)].map(|id| format!("id = {id}")),
+            "id",
+            event_place(2, 1),
+        ),
+        (
+            "blobs",
+            "bytes",
+            [1, 2].map(|id| format!("id = {id}")),
+            "id",
+            "table blobs, row 1".into(),
+        ),
+        (
+            "nodes",
+            "hash",
+            [0, 1].map(|idx| format!("level = 0 AND idx = {idx}")),
+            "idx",
+            "table nodes, level 0, index 0".into(),
+        ),
+        (
+            "checkpoints",
+            "note",
+            [2, 3].map(|size| format!("size = {size}")),
+            "size",
+            "table checkpoints, size 2".into(),
+        ),
+        (
+            "runs",
+            "agent",
+            [1, 2].map(|idx| format!("idx = {idx}")),
+            "idx",
+            "table runs, row 1".into(),
+        ),
+    ];
+    for (table, columns, [a, b], key, place) in cases {
+        let (_folder, finding) = tamper(sample.path(), |raw| {
+            raw.execute_batch(&format!(
+                "CREATE TEMP TABLE copy AS SELECT * FROM {table} WHERE {a} OR {b};
+                 UPDATE {table} SET ({columns}) = (SELECT {columns} FROM copy WHERE {b}) WHERE {a};
+                 UPDATE {table} SET ({columns}) = (SELECT {columns} FROM copy WHERE {a}) WHERE {b};"
+            ))
+            .unwrap();
+        });
+        assert_found(finding, place, &format!("{table}.{columns} by {key}"));
+    }
+    // Whole rows with unique columns: by way of a free key.
+    for (table, key, a, b, place) in [
+        ("runs", "idx", 1, 2, "table runs, row 1"),
+        // Two agents' first statements: each is fine in itself, but the log has them otherwise.
+        (
+            "statements",
+            "log_index",
+            0,
+            1,
+            "table statements, log index 0",
+        ),
+        // One agent's second and third.
+        (
+            "statements",
+            "log_index",
+            2,
+            3,
+            "table statements, log index 2",
+        ),
+        ("statements", "run", 1, 2, "table statements, log index 1"),
+    ] {
+        let (_folder, finding) = tamper(sample.path(), |raw| {
+            raw.execute_batch(&format!(
+                "UPDATE {table} SET {key} = 99 WHERE {key} = {a};
+                 UPDATE {table} SET {key} = {a} WHERE {key} = {b};
+                 UPDATE {table} SET {key} = {b} WHERE {key} = 99;"
+            ))
+            .unwrap();
+        });
+        assert_found(finding, place, &format!("{table}.{key}"));
+    }
+}
+
+#[test]
+fn an_appended_row_is_named() {
+    let sample = sample();
+    for (sql, place) in [
+        // After a run-end, with whatever digest.
+        (
+            format!("INSERT INTO events SELECT {}, event, digest, fields FROM events WHERE id = {}", event_id(5, 5), event_id(5, 3)),
+            event_place(5, 5),
+        ),
+        // At the end of an open run.
+        (
+            format!("INSERT INTO events SELECT {}, event, digest, fields FROM events WHERE id = {}", event_id(6, 2), event_id(5, 2)),
+            event_place(6, 2),
+        ),
+        // In no run: before the first, and after the last.
+        (
+            format!("INSERT INTO events SELECT 5, event, digest, fields FROM events WHERE id = {}", event_id(1, 0)),
+            "table events, run 0 (no such run), event 5".into(),
+        ),
+        (
+            format!("INSERT INTO events SELECT {}, event, digest, fields FROM events WHERE id = {}", event_id(9, 0), event_id(1, 0)),
+            "table events, run 9 (no such run), event 0".into(),
+        ),
+        (
+            "INSERT INTO runs SELECT 7, randomblob(16), 'new', agent, mode, currency, format, integrity, parents, NULL, NULL, digest
+             FROM runs WHERE idx = 6".into(),
+            "table runs, row 7".into(),
+        ),
+        (
+            "INSERT INTO blobs SELECT 3, randomblob(32), x'00'".into(),
+            "table blobs, row 3".into(),
+        ),
+        (
+            "INSERT INTO statements SELECT 4, randomblob(32), 5, agent, stored FROM statements WHERE log_index = 3".into(),
+            "table statements, log index 4".into(),
+        ),
+        (
+            "INSERT INTO nodes VALUES (0, 4, randomblob(32))".into(),
+            "table nodes, level 0, index 4".into(),
+        ),
+        (
+            "INSERT INTO nodes VALUES (7, 0, randomblob(32))".into(),
+            "table nodes, level 7, index 0".into(),
+        ),
+        (
+            "INSERT INTO checkpoints SELECT 4, 5, note FROM checkpoints WHERE id = 3".into(),
+            "table checkpoints, size 5".into(),
+        ),
+        (
+            "INSERT INTO checkpoints SELECT 0, 1, note FROM checkpoints WHERE id = 1".into(),
+            "table checkpoints, size 1".into(),
+        ),
+        (
+            "INSERT INTO store SELECT 2, issuer, issuer_key, log_origin, log_key, digest FROM store".into(),
+            "table store".into(),
+        ),
+    ] {
+        let (_folder, finding) = tamper(sample.path(), |raw| {
+            assert_eq!(raw.execute(&sql, []).unwrap(), 1);
+        });
+        assert_found(finding, &place, &sql);
+    }
+}
+
+/// Takes run `index`, drops its event `gone`, and makes all digests and sequence numbers fit again.
+fn rewrite_without(raw: &Connection, index: i64, gone: u64) {
+    let id = raw.query_row("SELECT run_id FROM runs WHERE idx = ?1", [index], |row| {
+        row.get(0)
+    });
+    let mut digest = journal_start(&RunId(id.unwrap()));
+    let delete = "DELETE FROM events WHERE id = ?1";
+    raw.execute(delete, [event_id(index, gone)]).unwrap();
+    for seq in 0..SIZES[index as usize - 1] - 1 {
+        let from = seq + u64::from(seq >= gone);
+        let event: Vec<u8> = raw
+            .query_row(
+                "SELECT event FROM events WHERE id = ?1",
+                [event_id(index, from)],
+                |row| row.get(0),
+            )
+            .unwrap();
+        let event = Event::from_packed(&event).unwrap();
+        let mut header = event.header().unwrap();
+        header.seq = seq;
+        header.parent = None;
+        let event = Event::new(&header, event.body);
+        digest = event.chain(&digest);
+        raw.execute(
+            "UPDATE events SET id = ?1, event = ?2, digest = ?3 WHERE id = ?4",
+            params![
+                event_id(index, seq),
+                event.to_packed(),
+                digest.0,
+                event_id(index, from)
+            ],
+        )
+        .unwrap();
+    }
+}
+
+#[test]
+fn history_that_was_rewritten_without_a_trace_is_found_once_it_is_sealed() {
+    let sample = sample();
+    let (_folder, finding) = tamper(sample.path(), |raw| rewrite_without(raw, 1, 1));
+    assert_found(
+        finding,
+        "table events, run 1 (a1), event 3",
+        "an event less",
+    );
+    // As many events, but others.
+    let (_folder, finding) = tamper(sample.path(), |raw| {
+        let last = event_id(4, 1);
+        let (event, digest): (Vec<u8>, [u8; 32]) = raw
+            .query_row(
+                "SELECT event, (SELECT digest FROM events WHERE id = ?2) FROM events WHERE id = ?1",
+                [last, last - 1],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .unwrap();
+        let event = Event::from_packed(&event).unwrap();
+        let mut header = event.header().unwrap();
+        header.cost = Some(12345);
+        let event = Event::new(&header, event.body);
+        let digest = event.chain(&Digest(digest));
+        let sql = "UPDATE events SET event = ?1, digest = ?2 WHERE id = ?3";
+        raw.execute(sql, params![event.to_packed(), digest.0, last])
+            .unwrap();
+    });
+    assert_found(
+        finding,
+        "table runs, row 4: the run's events are not what statement 3 signs",
+        "another cost",
+    );
+}
+
+#[test]
+fn a_changed_schema_is_found() {
+    let sample = sample();
+    for (sql, place) in [
+        (
+            "DROP TRIGGER events_no_update",
+            "schema, trigger events_no_update: is missing",
+        ),
+        (
+            "CREATE TABLE notes (a)",
+            "schema, table notes: is not part of a ledger",
+        ),
+        (
+            "DROP INDEX statements_by_agent",
+            "schema, index statements_by_agent: is missing",
+        ),
+        (
+            "DROP TRIGGER runs_no_delete; CREATE TRIGGER runs_no_delete BEFORE DELETE ON runs BEGIN SELECT 1; END",
+            "schema, trigger runs_no_delete: differs from this version's",
+        ),
+        (
+            "ALTER TABLE blobs ADD COLUMN more",
+            "schema, table blobs: differs",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        std::fs::copy(sample.path().join("ledger.db"), &path).unwrap();
+        let raw = Connection::open(&path).unwrap();
+        // STRICT tables want a type; the rest of the statement is what matters.
+        raw.execute_batch(&sql.replace("COLUMN more", "COLUMN more TEXT"))
+            .unwrap();
+        drop(raw);
+        assert_found(finding(&path), place, sql);
+    }
+}
+
+#[test]
+fn damage_to_the_file_is_never_taken_for_content() {
+    let sample = sample();
+    let good = std::fs::read(sample.path().join("ledger.db")).unwrap();
+    let expected = dump(&sample.path().join("ledger.db")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (mut found, mut refused, mut unused) = (0, 0, 0);
+    // A stride that is prime to the page size reaches every part of a page.
+    for at in (0..good.len()).step_by(good.len() / 400 | 1) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x41;
+        std::fs::write(&path, &bad).unwrap();
+        match Ledger::open(&path).and_then(|ledger| ledger.fsck(&mut |_| ())) {
+            Ok(report) if report.finding.is_none() => {
+                assert_eq!(dump(&path).as_ref(), Ok(&expected), "byte {at}");
+                unused += 1;
+            }
+            Ok(_) => found += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(
+        found > 50,
+        "{found} found, {refused} refused, {unused} unused"
+    );
+}
+
+/// All rows of all tables, as text.
+fn dump(path: &std::path::Path) -> rusqlite::Result<Vec<String>> {
+    let raw = Connection::open(path)?;
+    let mut out = Vec::new();
+    for table in [
+        "store",
+        "runs",
+        "events",
+        "blobs",
+        "statements",
+        "nodes",
+        "checkpoints",
+    ] {
+        let mut query = raw.prepare(&format!("SELECT * FROM {table}"))?;
+        let width = query.column_count();
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let values: rusqlite::Result<Vec<Value>> = (0..width).map(|at| row.get(at)).collect();
+            out.push(format!("{table} {:?}", values?));
+        }
+    }
+    Ok(out)
+}
+
+#[test]
+fn nothing_is_signed_on_top_of_what_was_tampered_with() {
+    let sample = sample();
+    for (sql, place) in [
+        (
+            "UPDATE events SET digest = randomblob(32) WHERE id = (5 << 32) + 1",
+            event_place(5, 1),
+        ),
+        (
+            "DELETE FROM nodes WHERE level = 2",
+            "table nodes, level 2, index 0".into(),
+        ),
+        (
+            "UPDATE nodes SET hash = randomblob(32) WHERE level = 2",
+            "table checkpoints, size 4".into(),
+        ),
+        (
+            "DELETE FROM checkpoints WHERE size = 4",
+            "table checkpoints, size 3".into(),
+        ),
+        (
+            "DELETE FROM statements WHERE log_index = 3",
+            "table checkpoints, size 4".into(),
+        ),
+    ] {
+        let (folder, _) = tamper(sample.path(), |raw| {
+            assert_eq!(raw.execute(sql, []).unwrap(), 1)
+        });
+        let mut ledger = Ledger::open(folder.path().join("ledger.db")).unwrap();
+        let run = ledger.resolve("long").unwrap().index;
+        match common::seal(&mut ledger, &[run]) {
+            Err(avouch_ledger::Error::Corrupt(finding)) => {
+                assert_found(Some(*finding), &place, sql)
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+        assert!(!matches!(
+            ledger.run(run).unwrap().state,
+            avouch_ledger::State::Sealed { .. }
+        ));
+    }
+}
+
+#[test]
+fn reading_what_was_tampered_with_is_an_error() {
+    let sample = sample();
+    let (folder, _) = tamper(sample.path(), |raw| {
+        let sql = "UPDATE events SET fields = (SELECT fields FROM events WHERE id = (1 << 32) + 2) WHERE id = (1 << 32) + 1";
+        raw.execute(sql, []).unwrap();
+        raw.execute("DELETE FROM events WHERE id = (2 << 32) + 1", [])
+            .unwrap();
+        raw.execute("UPDATE blobs SET bytes = x'00'", []).unwrap();
+    });
+    let ledger = Ledger::open(folder.path().join("ledger.db")).unwrap();
+    let corrupt = |error: avouch_ledger::Error| match error {
+        avouch_ledger::Error::Corrupt(finding) => finding.place,
+        other => panic!("{other}"),
+    };
+    let run = ledger.resolve("a1").unwrap();
+    assert!(matches!(
+        corrupt(ledger.event(&run, 1).unwrap_err()),
+        Place::Event { seq: 1, .. }
+    ));
+    let results: Vec<_> = ledger.entries(&run).collect();
+    assert!(
+        matches!(results.as_slice(), [Err(_)]),
+        "one page, one error, and an end"
+    );
+    let run = ledger.resolve("b1").unwrap();
+    let mut events = ledger.events(&run);
+    let error = events.find_map(Result::err).unwrap();
+    assert!(matches!(corrupt(error), Place::Event { seq: 1, .. }));
+    let digest = avouch_merkle::sha256(&[&vec![1; 5001]]);
+    assert!(matches!(
+        corrupt(ledger.blob(&digest).unwrap_err()),
+        Place::Blob { index: 1, .. }
+    ));
+}
