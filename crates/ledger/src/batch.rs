@@ -37,17 +37,16 @@ struct Tail {
 impl Ledger {
     /// Begins a batch. Waits while another process writes.
     ///
+    /// One at a time: while it lives, what is read through this ledger sees what it has written.
+    ///
     /// # Errors
-    /// [`Error::Busy`] if that takes too long; see [`Ledger::set_busy_timeout`].
-    pub fn batch(&mut self) -> Result<Batch<'_>, Error> {
-        let store_digest = self.store_digest();
-        // IMMEDIATE takes the write lock now: a batch that could begin can also commit.
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+    /// [`Error::Busy`] if another process writes for too long; see [`Ledger::set_busy_timeout`].
+    /// [`Error::BatchOpen`] if this ledger has a batch already.
+    pub fn batch(&self) -> Result<Batch<'_>, Error> {
         Ok(Batch {
-            tx,
-            store_digest,
+            // IMMEDIATE takes the write lock now: a batch that could begin can also commit.
+            tx: self.begin(TransactionBehavior::Immediate)?,
+            store_digest: self.store_digest(),
             tail: None,
             fields: Encoder::new(),
             failed: false,
@@ -73,6 +72,11 @@ impl Batch<'_> {
     }
 
     /// The name of the run that was imported from these bytes, in this batch or before it.
+    pub fn input(&self, input: &InputId) -> Result<Option<String>, Error> {
+        lookup::name_of_input(&self.tx, input)
+    }
+
+    /// As [`Ledger::input`], runs of this batch included.
     pub fn input(&self, input: &InputId) -> Result<Option<String>, Error> {
         lookup::name_of_input(&self.tx, input)
     }

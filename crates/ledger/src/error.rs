@@ -38,6 +38,9 @@ pub enum Error {
         "another process is writing to the ledger and did not finish in time; try again when it has"
     )]
     Busy,
+    /// The ledger is in the middle of a batch.
+    #[error("a batch is open on this ledger; commit or drop it first")]
+    BatchOpen,
     /// SQLite failed.
     #[error("the ledger's database: {0}")]
     Sqlite(#[source] rusqlite::Error),

@@ -7,7 +7,10 @@ use std::time::Duration;
 use avouch_cbor::Encoder;
 use avouch_cose::{NoteKey, VerifyingKey, statement::MAX_NAME};
 use avouch_merkle::{Digest, sha256};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior,
+    params,
+};
 
 use crate::{Error, Place, schema};
 
@@ -166,6 +169,10 @@ impl Ledger {
             }
             Err(error) => return Err(error.into()),
         }
+        if flags == OpenFlags::SQLITE_OPEN_READ_WRITE {
+            // It is already, unless another program changed that.
+            conn.pragma_update(None, "journal_mode", "WAL")?;
+        }
         let identity = read_identity(&conn)?;
         Ok(Self {
             conn,
@@ -187,6 +194,15 @@ impl Ledger {
     /// What the digests of `runs` begin with.
     pub(crate) fn store_digest(&self) -> Digest {
         self.identity.digest()
+    }
+
+    /// Begins a transaction. The borrow is shared, so that a batch and its ledger can be kept side by
+    /// side; that there is only one at a time is checked here instead.
+    pub(crate) fn begin(&self, behavior: TransactionBehavior) -> Result<Transaction<'_>, Error> {
+        if !self.conn.is_autocommit() {
+            return Err(Error::BatchOpen);
+        }
+        Ok(Transaction::new_unchecked(&self.conn, behavior)?)
     }
 
     /// The row that says whose ledger it is still says so, and is alone.

@@ -26,6 +26,8 @@ pub(crate) fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_prepared_statement_cache_capacity(64);
     // A commit returns only when the WAL is on disk.
     conn.pragma_update(None, "synchronous", "FULL")?;
+    // Where fsync alone leaves it in the drive's cache (macOS).
+    conn.pragma_update(None, "fullfsync", true)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "cache_size", CACHE_KIB)?;
     conn.pragma_update(None, "journal_size_limit", WAL_LIMIT)?;

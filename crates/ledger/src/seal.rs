@@ -49,18 +49,16 @@ impl Ledger {
     /// [`Error::RunOpen`] if a run has not ended, [`Error::WrongKey`] if a key is not the ledger's, and
     /// [`Error::Corrupt`] if the journal or the log are not what they were: nothing is signed then.
     pub fn seal(
-        &mut self,
+        &self,
         runs: &[RunIndex],
         sealer: &Sealer<'_>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Sealed>, Error> {
-        let identity = self.identity().clone();
+        let identity = self.identity();
         same_key("issuer", &identity.issuer_key, sealer.issuer_key)?;
         same_key("log", &identity.log_key, sealer.log_key)?;
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut log = Log::open(&tx, &identity)?;
+        let tx = self.begin(TransactionBehavior::Immediate)?;
+        let mut log = Log::open(&tx, identity)?;
         let mut meter = Meter::new(Stage::Events, count_unsealed(&tx, runs)?, progress);
         let before = log.leaves.size();
         let sealed: Result<Vec<Sealed>, Error> = runs

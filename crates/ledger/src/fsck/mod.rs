@@ -3,7 +3,7 @@
 mod journal;
 mod log;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::progress::Meter;
 use crate::{Error, Finding, Ledger, Place, Progress, Stage, blobs, schema};
@@ -54,7 +54,7 @@ impl Ledger {
     pub fn fsck(&self, progress: &mut dyn FnMut(Progress)) -> Result<Report, Error> {
         let mut counts = Counts::default();
         // One snapshot for all queries.
-        let snapshot = self.conn.unchecked_transaction()?;
+        let snapshot = self.begin(TransactionBehavior::Deferred)?;
         let finding = match self.check(&snapshot, &mut counts, progress) {
             Ok(()) => None,
             Err(Error::Corrupt(finding)) => Some(*finding),
