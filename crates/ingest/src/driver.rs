@@ -6,16 +6,17 @@ use std::io::{Read, Seek, SeekFrom, Take};
 use std::path::Path;
 
 use avouch_merkle::Digest;
-use avouch_trace::Kind;
 
+use crate::document::{Index, ListPath, Outer};
 use crate::error::{Error, Fault, Place};
-use crate::format::{Format, Importer, Shape};
+use crate::format::{Format, Shape};
+use crate::map::Mapper;
+use crate::out::{Nowhere, Out, To};
 use crate::peek::{PEEK, Peek};
-use crate::read::{Slice, Window, is_blank};
-use crate::run::{Common, Nowhere, Out, Run, To};
-use crate::scan::{self, Visitor, Want};
-use crate::sink::{Draft, InputId, Sink};
-use crate::strict;
+use crate::read::{Window, is_blank};
+use crate::run::{Common, Run};
+use crate::scan;
+use crate::sink::{InputId, Sink};
 
 /// The longest record that is read, unless [`Options`] say otherwise: 64 MiB.
 pub const DEFAULT_RECORD_LIMIT: usize = 64 << 20;
@@ -158,9 +159,6 @@ fn stem(source_name: &str) -> String {
         .unwrap_or_else(|| "run".to_owned())
 }
 
-/// The path of a document's record list.
-type ListPath = &'static [&'static str];
-
 struct Passing<'a, R> {
     reader: R,
     file: &'a str,
@@ -265,24 +263,14 @@ impl<R: Read + Seek> Passing<'_, R> {
         out: &mut dyn Out,
     ) -> Result<Vec<crate::Outcome>, Error> {
         let mut run = Run::new(out, common);
-        let mut mapper = Mapper {
-            importer: (common.format.spec().importer)(),
-            run: &mut run,
-            skip_bad: self.skip_bad,
-            is_json: !matches!(self.shape, Shape::Text),
-            is_any_json: matches!(self.shape, Shape::Values),
-            by_line: matches!(self.shape, Shape::Lines),
-            place: None,
-            number: 0,
-        };
-        let shape = self.shape;
-        let seen = self.pass(|window| mapper.all(window, shape, list, outer));
-        let place = mapper.place;
+        let mut mapper = Mapper::new(common.format, self.shape, self.skip_bad, &mut run);
+        let seen = self.pass(|window| mapper.all(window, list, outer));
+        let place = mapper.place();
         let result = match seen {
             Ok((_, seen)) if seen != common.digest => Err(Error::Changed {
                 file: self.file.to_owned(),
             }),
-            Ok(_) => run.end().map_err(|fault| self.error(fault, place)),
+            Ok(_) => run.close().map_err(|fault| self.error(fault, place)),
             Err(fault) => Err(self.error(fault, place)),
         };
         match result {
@@ -300,204 +288,5 @@ impl<R: Read + Seek> Passing<'_, R> {
                 Err(error)
             }
         }
-    }
-}
-
-/// Feeds records to an importer.
-struct Mapper<'m, 'r> {
-    importer: Box<dyn Importer>,
-    run: &'m mut Run<'r>,
-    skip_bad: bool,
-    is_json: bool,
-    /// A record need not be an object.
-    is_any_json: bool,
-    by_line: bool,
-    /// Where the current record is.
-    place: Option<Place>,
-    number: u64,
-}
-
-impl Mapper<'_, '_> {
-    fn all<R: Read>(
-        &mut self,
-        window: &mut Window<'_, R>,
-        shape: Shape,
-        list: Option<ListPath>,
-        outer: Vec<(String, Vec<u8>)>,
-    ) -> Result<(), Fault> {
-        match shape {
-            Shape::Lines => {
-                loop {
-                    self.place = Some(Place::Line(self.number + 1));
-                    let Some(line) = window.line()? else { break };
-                    self.number += 1;
-                    if !line.bytes.iter().all(|byte| is_blank(*byte)) {
-                        self.record(line)?;
-                    }
-                }
-            }
-            Shape::Text => {
-                let whole = window.rest()?;
-                self.number += 1;
-                self.record(whole)?;
-            }
-            Shape::Values => scan::values(window, |value| self.next(value))?,
-            Shape::Elements => scan::list(window, |element| self.next(element))?,
-            Shape::Document(_) => {
-                for (name, value) in &outer {
-                    strict::json(value).map_err(|fault| match fault {
-                        Fault::Malformed(reason) => Fault::malformed(format!("{name}: {reason}")),
-                        other => other,
-                    })?;
-                }
-                self.run.set_outer(outer.clone());
-                self.importer.outer(&outer, self.run)?;
-                let mut records = Records {
-                    list: list.unwrap_or_default(),
-                    mapper: self,
-                };
-                scan::document(window, &mut records)?;
-            }
-        }
-        self.importer.finish(self.run)
-    }
-
-    fn next(&mut self, record: Slice<'_>) -> Result<(), Fault> {
-        self.number += 1;
-        self.record(record)?;
-        // What follows a record is judged by its own byte.
-        self.place = None;
-        Ok(())
-    }
-
-    fn record(&mut self, record: Slice<'_>) -> Result<(), Fault> {
-        self.place = Some(if self.by_line {
-            Place::Line(self.number)
-        } else {
-            Place::Record {
-                number: self.number,
-                byte: record.at,
-            }
-        });
-        match self.map(record.bytes) {
-            Err(Fault::Malformed(reason)) if self.skip_bad => {
-                self.run.emit_bad(record.bytes, reason)
-            }
-            other => other,
-        }
-    }
-
-    fn map(&mut self, record: &[u8]) -> Result<(), Fault> {
-        let checked = if self.is_any_json {
-            strict::json(record)
-        } else if self.is_json {
-            strict::object(record)
-        } else {
-            strict::utf8(record)
-        };
-        let text = match checked {
-            Ok(text) => text,
-            Err(fault) => {
-                self.run.source_bytes(record);
-                return Err(fault);
-            }
-        };
-        if self.is_json {
-            self.run.source_json(text);
-        } else {
-            self.run.source_bytes(record);
-        }
-        self.importer.record(text, self.run)?;
-        if self.run.raw_is_pending() {
-            self.run.emit(Draft::new(Kind::Note))?;
-        }
-        Ok(())
-    }
-}
-
-/// Learns which of several arrays a document has.
-struct Index {
-    paths: &'static [ListPath],
-    found: HashSet<ListPath>,
-}
-
-impl Visitor for Index {
-    fn want(&mut self, path: &[String], first: u8) -> Want {
-        let mut want = Want::Skip;
-        for list in self.paths {
-            if first == b'[' && path == *list {
-                self.found.insert(list);
-            } else if first == b'{' && list.len() > path.len() && path == &list[..path.len()] {
-                want = Want::Members;
-            }
-        }
-        want
-    }
-    fn member(&mut self, _: &[String], _: Slice<'_>) -> Result<(), Fault> {
-        Ok(())
-    }
-    fn element(&mut self, _: Slice<'_>) -> Result<(), Fault> {
-        Ok(())
-    }
-}
-
-/// Takes the members around the record list.
-struct Outer {
-    list: ListPath,
-    members: Vec<(String, Vec<u8>)>,
-    held: usize,
-    limit: usize,
-}
-
-impl Visitor for Outer {
-    fn want(&mut self, path: &[String], first: u8) -> Want {
-        if path == self.list {
-            Want::Skip
-        } else if first == b'{' && path.len() < self.list.len() && path == &self.list[..path.len()]
-        {
-            Want::Members
-        } else {
-            Want::Keep
-        }
-    }
-    fn member(&mut self, path: &[String], value: Slice<'_>) -> Result<(), Fault> {
-        self.held += value.bytes.len();
-        if self.held > self.limit {
-            let reason = format!("more than {} bytes around the records", self.limit);
-            return Err(Fault::Broken {
-                byte: value.at,
-                reason,
-            });
-        }
-        self.members.push((path.join("/"), value.bytes.to_vec()));
-        Ok(())
-    }
-    fn element(&mut self, _: Slice<'_>) -> Result<(), Fault> {
-        Ok(())
-    }
-}
-
-/// Maps the elements of the record list.
-struct Records<'a, 'm, 'r> {
-    list: ListPath,
-    mapper: &'a mut Mapper<'m, 'r>,
-}
-
-impl Visitor for Records<'_, '_, '_> {
-    fn want(&mut self, path: &[String], first: u8) -> Want {
-        if path == self.list {
-            Want::Elements
-        } else if first == b'{' && path.len() < self.list.len() && path == &self.list[..path.len()]
-        {
-            Want::Members
-        } else {
-            Want::Skip
-        }
-    }
-    fn member(&mut self, _: &[String], _: Slice<'_>) -> Result<(), Fault> {
-        Ok(())
-    }
-    fn element(&mut self, element: Slice<'_>) -> Result<(), Fault> {
-        self.mapper.next(element)
     }
 }

@@ -7,14 +7,17 @@
 //!
 //! This crate has no clock and no randomness, and it stores nothing: a [`Sink`] does.
 
+mod document;
 mod driver;
 mod error;
 mod format;
 mod formats;
 mod ids;
+mod map;
 mod money;
 mod name;
 mod object;
+mod out;
 mod peek;
 mod plain;
 mod read;

@@ -5,73 +5,16 @@ use avouch_merkle::Digest;
 use avouch_trace::{Flags, Kind, MAX_EVENTS, Mode, Parent};
 
 use crate::error::Fault;
-use crate::sink::{Draft, FieldValue, InputId, RunInfo, Sink};
+use crate::out::Out;
+use crate::sink::{Draft, FieldValue, InputId, RunInfo};
 use crate::{Format, Outcome};
 
 /// How many events, and bytes of records, wait for the first known time.
 const MAX_HELD: usize = 4096;
-const MAX_HELD_BYTES: usize = 64 << 20;
+const MAX_HELD_BYTES: usize = 16 << 20;
 
 /// Fields of event 0 that are written here; no format may use these names there.
 pub(crate) const START_FIELDS: [&str; 3] = ["input_sha256", "input_bytes", "format"];
-
-/// A [`Sink`] whose errors are all of one type, so that formats need not be generic.
-pub(crate) trait Out {
-    fn existing(&mut self, input: &InputId) -> Result<Option<String>, Fault>;
-    fn begin(&mut self, run: &RunInfo) -> Result<(), Fault>;
-    fn event(&mut self, draft: Draft) -> Result<(), Fault>;
-    fn finish(&mut self) -> Result<String, Fault>;
-    fn abort(&mut self) -> Result<(), Fault>;
-}
-
-pub(crate) struct To<'a, S>(pub(crate) &'a mut S);
-
-impl<S: Sink> Out for To<'_, S> {
-    fn existing(&mut self, input: &InputId) -> Result<Option<String>, Fault> {
-        self.0
-            .existing(input)
-            .map_err(|error| Fault::Sink(Box::new(error)))
-    }
-    fn begin(&mut self, run: &RunInfo) -> Result<(), Fault> {
-        self.0
-            .begin(run)
-            .map_err(|error| Fault::Sink(Box::new(error)))
-    }
-    fn event(&mut self, draft: Draft) -> Result<(), Fault> {
-        self.0
-            .event(draft)
-            .map_err(|error| Fault::Sink(Box::new(error)))
-    }
-    fn finish(&mut self) -> Result<String, Fault> {
-        self.0
-            .finish()
-            .map_err(|error| Fault::Sink(Box::new(error)))
-    }
-    fn abort(&mut self) -> Result<(), Fault> {
-        self.0.abort().map_err(|error| Fault::Sink(Box::new(error)))
-    }
-}
-
-/// Keeps nothing: for reading an input only to see whether all of it can be read.
-pub(crate) struct Nowhere;
-
-impl Out for Nowhere {
-    fn existing(&mut self, _: &InputId) -> Result<Option<String>, Fault> {
-        Ok(None)
-    }
-    fn begin(&mut self, _: &RunInfo) -> Result<(), Fault> {
-        Ok(())
-    }
-    fn event(&mut self, _: Draft) -> Result<(), Fault> {
-        Ok(())
-    }
-    fn finish(&mut self) -> Result<String, Fault> {
-        Ok(String::new())
-    }
-    fn abort(&mut self) -> Result<(), Fault> {
-        Ok(())
-    }
-}
 
 /// What is the same for all runs of an input.
 pub(crate) struct Common {
@@ -144,6 +87,9 @@ enum Raw {
 
 /// The open run.
 struct Open {
+    /// Its run-end is written; it stays here until the next run starts or the input's bytes are
+    /// known not to have changed.
+    ended: bool,
     agent: String,
     /// The name of the run that these bytes already made; nothing is written then.
     known: Option<String>,
@@ -235,9 +181,9 @@ impl<'a> Run<'a> {
         matches!(self.raw, Raw::Pending(_))
     }
 
-    /// Whether a run is open.
+    /// Whether a run is open and has not been ended.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.is_some()
+        self.open.as_ref().is_some_and(|open| !open.ended)
     }
 
     /// The open run's agent as a qualified name, `agent:claude-code`.
@@ -264,6 +210,7 @@ impl<'a> Run<'a> {
     /// Opens a run and writes its event 0. The previous run, if open, is ended first.
     pub(crate) fn start(&mut self, start: Start) -> Result<(), Fault> {
         self.end()?;
+        self.close()?;
         let input = InputId {
             digest: self.common.digest,
             ordinal: self.ordinal,
@@ -289,6 +236,7 @@ impl<'a> Run<'a> {
         }
         self.ordinal += 1;
         self.open = Some(Open {
+            ended: false,
             agent,
             known,
             events: 0,
@@ -322,7 +270,7 @@ impl<'a> Run<'a> {
     /// Writes an event and returns its sequence number. Opens a run with nothing known about it
     /// where none is open.
     pub(crate) fn emit(&mut self, mut draft: Draft) -> Result<u32, Fault> {
-        if self.open.is_none() {
+        if !self.is_open() {
             self.start(Start::new(self.common.format.spec().currency))?;
         }
         self.attach_raw(&mut draft);
@@ -423,7 +371,7 @@ impl<'a> Run<'a> {
 
     /// Ends the open run, if there is one, with this run-end.
     pub(crate) fn end_with(&mut self, mut draft: Draft) -> Result<(), Fault> {
-        let Some(open) = &self.open else {
+        let Some(open) = self.open.as_ref().filter(|open| !open.ended) else {
             return Ok(());
         };
         // A record that was cut off at the end means that the recording was.
@@ -436,6 +384,15 @@ impl<'a> Run<'a> {
         }
         self.append(draft)?;
         self.release()?;
+        if let Some(open) = &mut self.open {
+            open.ended = true;
+        }
+        Ok(())
+    }
+
+    /// Hands the run over to the store for good. The driver does this, once it knows that it read
+    /// the same bytes that name the run, and so does the next start.
+    pub(crate) fn close(&mut self) -> Result<(), Fault> {
         let Some(open) = &self.open else {
             return Ok(());
         };

@@ -208,3 +208,186 @@ fn elements<R: Read>(
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(|number| json!(number)),
+            "[ -~]{0,6}".prop_map(Value::from),
+            r#"[\\\\"\[\]{},:\n\u{e9}]{0,6}"#.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::btree_map("[a-z\\\\\"]{0,3}", inner, 0..5)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn write(value: &Value, pretty: bool) -> String {
+        if pretty {
+            serde_json::to_string_pretty(value).unwrap()
+        } else {
+            value.to_string()
+        }
+    }
+
+    /// Reads one byte at a time, so that every state is interrupted everywhere.
+    struct Bytewise(Cursor<Vec<u8>>);
+
+    impl Read for Bytewise {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let most = into.len().min(1);
+            self.0.read(&mut into[..most])
+        }
+    }
+
+    fn window(text: &str) -> Window<'static, Bytewise> {
+        Window::new(
+            Bytewise(Cursor::new(text.as_bytes().to_vec())),
+            1 << 20,
+            &|_| (),
+        )
+    }
+
+    fn parse(slice: Slice<'_>) -> Result<Value, Fault> {
+        Ok(serde_json::from_slice(slice.bytes)?)
+    }
+
+    /// Takes everything around the list at `list`, and its elements.
+    #[derive(Default)]
+    struct Take {
+        list: Vec<&'static str>,
+        outer: Map<String, Value>,
+        elements: Vec<Value>,
+    }
+
+    impl Visitor for Take {
+        fn want(&mut self, path: &[String], first: u8) -> Want {
+            if path == self.list && first == b'[' {
+                Want::Elements
+            } else if self.list.len() == 2 && path == &self.list[..1] && first == b'{' {
+                Want::Members
+            } else {
+                Want::Keep
+            }
+        }
+        fn member(&mut self, path: &[String], value: Slice<'_>) -> Result<(), Fault> {
+            self.outer.insert(path.join("/"), parse(value)?);
+            Ok(())
+        }
+        fn element(&mut self, element: Slice<'_>) -> Result<(), Fault> {
+            self.elements.push(parse(element)?);
+            Ok(())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn elements_are_found_where_serde_finds_them(
+            values in prop::collection::vec(any_json(), 0..6), pretty in any::<bool>(),
+        ) {
+            let mut found = Vec::new();
+            let text = write(&Value::from(values.clone()), pretty);
+            list(&mut window(&text), |element| { found.push(parse(element)?); Ok(()) }).unwrap();
+            // Through text, as a double may change in its last digit.
+            let expected: Vec<Value> = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn concatenated_values_are_found(
+            numbers in prop::collection::vec(any_json(), 0..6), pretty in any::<bool>(),
+        ) {
+            let text: String = numbers.iter().map(|value| write(value, pretty) + "\n").collect();
+            let mut found = Vec::new();
+            values(&mut window(&text), |value| { found.push(parse(value)?); Ok(()) }).unwrap();
+            let expected: Vec<Value> = serde_json::Deserializer::from_str(&text)
+                .into_iter::<Value>().map(Result::unwrap).collect();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn members_around_a_nested_list_are_found(
+            before in any_json(), inside in any_json(), after in any_json(),
+            elements in prop::collection::vec(any_json(), 0..4), pretty in any::<bool>(),
+        ) {
+            let document = json!({"a": before, "list": {"b": inside, "in": elements}, "z": after});
+            let text = write(&document, pretty);
+            let expected: Value = serde_json::from_str(&text).unwrap();
+            let mut take = Take { list: vec!["list", "in"], ..Take::default() };
+            super::document(&mut window(&text), &mut take).unwrap();
+            prop_assert_eq!(&Value::from(take.elements), &expected["list"]["in"]);
+            prop_assert_eq!(&take.outer["a"], &expected["a"]);
+            prop_assert_eq!(&take.outer["list/b"], &expected["list"]["b"]);
+            prop_assert_eq!(&take.outer["z"], &expected["z"]);
+            prop_assert_eq!(take.outer.len(), 3);
+        }
+
+        #[test]
+        fn what_is_walked_without_complaint_is_json(text in r#"[\[\]{},:"a1 ]{0,12}"#) {
+            let mut take = Take { list: vec!["a"], ..Take::default() };
+            if super::document(&mut window(&text), &mut take).is_ok() {
+                prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
+            } else if let Ok(Value::Object(_)) = serde_json::from_str::<Value>(&text) {
+                // The only objects that serde_json takes and this does not have a name twice.
+                prop_assert!(text.matches(':').count() > 1, "{}", text);
+            }
+        }
+    }
+
+    fn complaint(text: &str) -> (u64, String) {
+        let mut take = Take {
+            list: vec!["a"],
+            ..Take::default()
+        };
+        match super::document(&mut window(text), &mut take) {
+            Err(Fault::Broken { byte, reason }) => (byte, reason),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_none_is_refused_with_the_byte() {
+        for (text, byte, reason) in [
+            ("", 0, "expected '{', found the end of the input"),
+            ("[]", 0, "expected '{', found '['"),
+            ("{\"a\":1} x", 8, "expected nothing after"),
+            ("{\"a\":[1,]}", 8, "expected a value"),
+            ("{\"a\":[1 2]}", 8, "expected ',' or ']', found '2'"),
+            ("{\"a\":[1", 7, "expected ',' or ']', found the end"),
+            ("{\"a\":[{", 6, "the value that starts here is cut off"),
+            ("{\"b\":\"x", 5, "the value that starts here is cut off"),
+            ("{\"b\"", 4, "expected ':', found the end"),
+            ("{\"b\":", 5, "expected a value, found the end"),
+            ("{\"b\":}", 5, "expected a value"),
+            ("{\"b\":1,}", 7, "expected a value"),
+            ("{b:1}", 1, "a member's name"),
+            ("{1:1}", 1, "a member's name"),
+            ("{\"b\":1,\"\\u0062\":2}", 7, "a second member named \"b\""),
+        ] {
+            let (found, why) = complaint(text);
+            assert!(why.contains(reason), "{text}: {why}");
+            assert_eq!(found, byte, "{text}: {why}");
+        }
+        let many: Vec<String> = (0..=MAX_MEMBERS).map(|n| format!("\"{n}\":0")).collect();
+        assert!(
+            complaint(&format!("{{{}}}", many.join(",")))
+                .1
+                .contains("more than 4096 members")
+        );
+    }
+}

@@ -117,3 +117,60 @@ impl<'de> Deserialize<'de> for Name<'de> {
         deserializer.deserialize_str(NameVisitor)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn reason(bytes: &[u8]) -> String {
+        match json(bytes) {
+            Err(Fault::Malformed(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn json_with_one_meaning_is_accepted() {
+        let many: Vec<String> = (0..100).map(|n| format!("\"{n}\":{n}")).collect();
+        let deep = format!("{}{}", "[".repeat(127), "]".repeat(127));
+        for text in [
+            "null",
+            " [1, -2.5e3, \"\\ud83d\\ude00\"] ",
+            &format!("{{{}}}", many.join(",")),
+            &deep,
+        ] {
+            assert_eq!(json(text.as_bytes()).unwrap(), text);
+        }
+        assert!(object(b" {}").is_ok());
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        let mut many: Vec<String> = (0..100).map(|n| format!("\"{n}\":{n}")).collect();
+        many.push("\"\\u0039\\u0039\":0".to_owned());
+        let deep = format!("{}{}", "[".repeat(128), "]".repeat(128));
+        for (text, why) in [
+            ("", "EOF"),
+            ("{} {}", "trailing characters"),
+            ("{\"a\":1,\"a\":1}", "a second member named \"a\""),
+            (
+                &format!("[{{{}}}]", many.join(",")),
+                "a second member named \"99\"",
+            ),
+            (&deep, "recursion limit"),
+            ("\"\\ud800\"", "hex escape"),
+            ("\"\u{1}\"", "control character"),
+            ("1e400", "number out of range"),
+            ("01", "invalid number"),
+            ("NaN", "expected value"),
+            ("[1,]", "trailing comma"),
+            ("\u{feff}{}", "expected value"),
+        ] {
+            let found = reason(text.as_bytes());
+            assert!(found.contains(why), "{text}: {found}");
+        }
+        assert_eq!(reason(b"\"a\xff\""), "not UTF-8 (at its byte 2)");
+        assert!(object(b"[]").is_err());
+    }
+}

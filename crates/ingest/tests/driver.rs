@@ -9,7 +9,8 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use avouch_ingest::{Draft, Error, Format, InputId, Options, Outcome, RunInfo, Sink, ingest};
 use common::{Memory, one, refused, shared, try_with};
 
-const LINES: &[u8] = b"{\"kind\":\"note\",\"time\":5}\r\n\n{\"kind\":\"error\"}\n  \n{\"kind\":\"note\"}";
+const LINES: &[u8] =
+    b"{\"kind\":\"note\",\"time\":5}\r\n\n{\"kind\":\"error\"}\n  \n{\"kind\":\"note\"}";
 
 /// A reader that gives at most `step` bytes at a time, and other bytes from pass `change_in` on.
 struct Odd {
@@ -21,7 +22,12 @@ struct Odd {
 
 impl Odd {
     fn new(bytes: &[u8], step: usize) -> Self {
-        Self { inner: Cursor::new(bytes.to_vec()), step, passes: 0, change: None }
+        Self {
+            inner: Cursor::new(bytes.to_vec()),
+            step,
+            passes: 0,
+            change: None,
+        }
     }
 }
 
@@ -57,7 +63,13 @@ fn how_the_bytes_arrive_makes_no_difference() {
         }
         for step in [1, 2, 3, 7, 4096] {
             let mut store = Memory::default();
-            ingest("dir/input.jsonl", Odd::new(&input, step), &Options::default(), &mut store).unwrap();
+            ingest(
+                "dir/input.jsonl",
+                Odd::new(&input, step),
+                &Options::default(),
+                &mut store,
+            )
+            .unwrap();
             assert_eq!(store.runs.len(), whole.runs.len());
             for (run, other) in store.runs.iter().zip(&whole.runs) {
                 assert_eq!(run.info, other.info);
@@ -70,8 +82,12 @@ fn how_the_bytes_arrive_makes_no_difference() {
 #[test]
 fn an_input_that_changes_between_passes_is_refused() {
     // Pass 1 looks at the start, pass 2 hashes, pass 3 reads records.
-    for changed in [&b"{\"kind\":\"note\",\"time\":6}\n"[..], b"{\"kind\":\"note\"}\n", b""] {
-        let mut reader = Odd::new(b"{\"kind\":\"note\",\"time\":5}\n", 64);
+    for changed in [
+        &b"{\"kind\":\"note\",\"time\":6}\n"[..],
+        b"{\"kind\":\"note\"}\n",
+        b"",
+    ] {
+        let mut reader = Odd::new(b"{\"kind\":\"run-end\",\"time\":5}\n", 64);
         reader.change = Some((3, changed.to_vec()));
         let mut store = Memory::default();
         let result = ingest("f", reader, &Options::default(), &mut store);
@@ -102,13 +118,25 @@ fn the_input_is_named_by_its_digest_and_length() {
 
 #[test]
 fn a_record_that_is_too_long_is_refused_where_it_is() {
-    let options = Options { record_limit: 100, ..Options::default() };
+    let options = Options {
+        record_limit: 100,
+        ..Options::default()
+    };
     let long = format!("{{\"kind\":\"note\",\"actor\":\"{}\"}}", "x".repeat(100));
     let input = format!("{{\"kind\":\"note\"}}\n{long}\n{{\"kind\":\"note\"}}");
     for skip_bad in [false, true] {
-        let (store, result) = try_with(input.as_bytes(), &Options { skip_bad, ..options.clone() });
+        let (store, result) = try_with(
+            input.as_bytes(),
+            &Options {
+                skip_bad,
+                ..options.clone()
+            },
+        );
         let message = result.unwrap_err().to_string();
-        assert_eq!(message, "dir/input.jsonl: line 2: a record is longer than 100 bytes");
+        assert_eq!(
+            message,
+            "dir/input.jsonl: line 2: a record is longer than 100 bytes"
+        );
         assert!(store.runs.is_empty());
     }
 }
@@ -180,20 +208,32 @@ fn format_names_are_read_back() {
 #[test]
 fn a_format_that_was_given_is_not_questioned() {
     let message = refused(Format::Codex, LINES);
-    assert!(message.contains("line 1: missing field `type`"), "{message}");
+    assert!(
+        message.contains("line 1: missing field `type`"),
+        "{message}"
+    );
 }
 
 #[test]
 fn progress_grows_to_its_total() {
     let seen = RefCell::new(Vec::new());
     let note = |done, total| seen.borrow_mut().push((done, total));
-    let options = Options { on_progress: Some(&note), ..Options::default() };
+    let options = Options {
+        on_progress: Some(&note),
+        ..Options::default()
+    };
     let mut store = Memory::default();
     ingest("f", Odd::new(LINES, 8), &options, &mut store).unwrap();
     let seen = seen.into_inner();
-    assert!(seen.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 == pair[1].1));
+    assert!(
+        seen.windows(2)
+            .all(|pair| pair[0].0 < pair[1].0 && pair[0].1 == pair[1].1)
+    );
     let (done, total) = *seen.last().unwrap();
-    assert_eq!((done, total), (2 * LINES.len() as u64, 2 * LINES.len() as u64));
+    assert_eq!(
+        (done, total),
+        (2 * LINES.len() as u64, 2 * LINES.len() as u64)
+    );
 }
 
 /// A sink that fails when its counter runs out.
@@ -238,13 +278,21 @@ impl Sink for Failing {
 fn a_store_that_fails_ends_it_and_is_told_to_drop_the_run() {
     // Asked twice whether it knows the input, begun, five events, finished.
     for steps in 0..=9 {
-        let mut sink = Failing { left: Cell::new(steps), aborted: false };
+        let mut sink = Failing {
+            left: Cell::new(steps),
+            aborted: false,
+        };
         let result = ingest("f", Cursor::new(LINES), &Options::default(), &mut sink);
         match result {
             Ok(outcomes) => {
                 assert_eq!(steps, 9);
                 let name = "name".to_owned();
-                let whole = Outcome::Ingested { name, events: 5, records: 3, skipped: 0 };
+                let whole = Outcome::Ingested {
+                    name,
+                    events: 5,
+                    records: 3,
+                    skipped: 0,
+                };
                 assert_eq!(outcomes, [whole]);
             }
             Err(error) => {

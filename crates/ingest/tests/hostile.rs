@@ -9,24 +9,83 @@ use proptest::prelude::*;
 
 /// Words that the formats look for, and what JSON is made of.
 const WORDS: &[&str] = &[
-    "{", "}", "[", "]", ",", ":", "\"", "\\", "\n", " ", "null", "true", "0", "-1", "1e400", "18446744073709551615",
-    "\"type\"", "\"kind\"", "\"note\"", "\"user\"", "\"assistant\"", "\"role\"", "\"message\"", "\"content\"", "\"text\"",
-    "\"tool_use\"", "\"tool_result\"", "\"tool_calls\"", "\"id\"", "\"uuid\"", "\"parentUuid\"", "\"sessionId\"",
-    "\"payload\"", "\"event_msg\"", "\"token_count\"", "\"info\"", "\"response_item\"", "\"usage\"", "\"tokens\"",
-    "\"input_tokens\"", "\"messages\"", "\"trajectory\"", "\"history\"", "\"session\"", "\"entries\"", "\"timestamp\"",
-    "\"2026-01-01T00:00:00Z\"", "\"avouch\"", "\"run\"", "\"fields\"", "\"parent\"", "\"traj\"", "\"parts\"",
-    "\"children\"", "Debater A: ", "Judge: ", "-----\n", "Context:\n",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\\",
+    "\n",
+    " ",
+    "null",
+    "true",
+    "0",
+    "-1",
+    "1e400",
+    "18446744073709551615",
+    "\"type\"",
+    "\"kind\"",
+    "\"note\"",
+    "\"user\"",
+    "\"assistant\"",
+    "\"role\"",
+    "\"message\"",
+    "\"content\"",
+    "\"text\"",
+    "\"tool_use\"",
+    "\"tool_result\"",
+    "\"tool_calls\"",
+    "\"id\"",
+    "\"uuid\"",
+    "\"parentUuid\"",
+    "\"sessionId\"",
+    "\"payload\"",
+    "\"event_msg\"",
+    "\"token_count\"",
+    "\"info\"",
+    "\"response_item\"",
+    "\"usage\"",
+    "\"tokens\"",
+    "\"input_tokens\"",
+    "\"messages\"",
+    "\"trajectory\"",
+    "\"history\"",
+    "\"session\"",
+    "\"entries\"",
+    "\"timestamp\"",
+    "\"2026-01-01T00:00:00Z\"",
+    "\"avouch\"",
+    "\"run\"",
+    "\"fields\"",
+    "\"parent\"",
+    "\"traj\"",
+    "\"parts\"",
+    "\"children\"",
+    "Debater A: ",
+    "Judge: ",
+    "-----\n",
+    "Context:\n",
 ];
 
 fn formats() -> impl Strategy<Value = Option<Format>> {
     prop::sample::select(
-        Format::ALL.map(Some).into_iter().chain([None]).collect::<Vec<_>>(),
+        Format::ALL
+            .map(Some)
+            .into_iter()
+            .chain([None])
+            .collect::<Vec<_>>(),
     )
 }
 
 /// Ingests, and leaves the judging to the sink's checks.
 fn survives(input: &[u8], format: Option<Format>, skip_bad: bool) {
-    let options = Options { format, skip_bad, ..Options::default() };
+    let options = Options {
+        format,
+        skip_bad,
+        ..Options::default()
+    };
     let (store, result) = try_with(input, &options);
     match result {
         Ok(outcomes) => assert_eq!(outcomes.len(), store.runs.len()),

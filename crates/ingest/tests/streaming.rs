@@ -81,7 +81,11 @@ impl Sink for Counting {
 fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+    line.split_whitespace()
+        .nth(1)?
+        .parse::<u64>()
+        .ok()
+        .map(|kib| kib * 1024)
 }
 
 fn count(mut input: Repeated, options: &Options<'_>) -> u64 {
@@ -103,7 +107,13 @@ fn inputs_of_256_megabytes_need_a_few() {
     };
     let block: String = (0..64).map(line).collect();
     let times = (256 << 20) / block.len() as u64;
-    let lines = Repeated { head: Vec::new(), block: block.into_bytes(), tail: Vec::new(), times, at: 0 };
+    let lines = Repeated {
+        head: Vec::new(),
+        block: block.into_bytes(),
+        tail: Vec::new(),
+        times,
+        at: 0,
+    };
     let events = count(lines, &Options::default());
     assert_eq!(events, times * 64 + 2);
 
@@ -116,7 +126,10 @@ fn inputs_of_256_megabytes_need_a_few() {
         times,
         at: 0,
     };
-    let options = Options { format: Some(avouch_ingest::Format::SweAgent), ..Options::default() };
+    let options = Options {
+        format: Some(avouch_ingest::Format::SweAgent),
+        ..Options::default()
+    };
     assert_eq!(count(document, &options), times + 3);
 
     match peak() {
@@ -140,10 +153,19 @@ fn speed_of_a_million_small_events() {
     };
     let block: String = (0..1000).map(line).collect();
     let bytes = block.len() * 1000;
-    let input =
-        Repeated { head: Vec::new(), block: block.into_bytes(), tail: Vec::new(), times: 1000, at: 0 };
+    let input = Repeated {
+        head: Vec::new(),
+        block: block.into_bytes(),
+        tail: Vec::new(),
+        times: 1000,
+        at: 0,
+    };
     let start = Instant::now();
     let events = count(input, &Options::default());
     let seconds = start.elapsed().as_secs_f64();
-    println!("{:.0} events/s, {:.0} MB/s", events as f64 / seconds, bytes as f64 / seconds / 1e6);
+    println!(
+        "{:.0} events/s, {:.0} MB/s",
+        events as f64 / seconds,
+        bytes as f64 / seconds / 1e6
+    );
 }
