@@ -4,6 +4,7 @@ use avouch_bundle::Disclosures;
 use avouch_trace::Manifest;
 
 use crate::report::{About, NotShown};
+use crate::text::count;
 
 /// How many stretches of withheld events are named before the rest is only counted.
 const MAX_RANGES: usize = 8;
@@ -84,21 +85,17 @@ fn of_run(
     if closed > 0 {
         add(
             "withheld-bodies",
-            format!("The bodies of {closed} events that are shown."),
+            format!("The bodies of {} shown.", count(closed, "event")),
         );
     }
     if shown.withheld_fields > 0 {
-        let text = format!(
-            "{} fields of the events whose bodies are shown.",
-            shown.withheld_fields
-        );
+        let fields = count(shown.withheld_fields, "field");
+        let text = format!("{fields} of the events whose bodies are shown.");
         add("withheld-fields", text);
     }
     if shown.withheld_blobs > 0 {
-        let text = format!(
-            "The content of {} blobs that are referred to.",
-            shown.withheld_blobs
-        );
+        let blobs = count(shown.withheld_blobs, "blob");
+        let text = format!("The content of {blobs} that shown fields refer to.");
         add("withheld-blobs", text);
     }
     if !about.root_and_chain_agree {
@@ -112,10 +109,8 @@ fn of_run(
         add("previous", text.into());
     }
     if !manifest.parents.is_empty() {
-        let text = format!(
-            "The {} runs that this one is said to come from.",
-            manifest.parents.len()
-        );
+        let runs = count(manifest.parents.len() as u64, "run");
+        let text = format!("Where this run is said to come from: {runs}, not here.");
         add("parents", text);
     }
     match manifest.source.integrity {

@@ -101,8 +101,9 @@ impl About {
             match shown.events {
                 0 => "nothing of the run itself".into(),
                 events => format!(
-                    "{events}{of} events, {} fields, {} blobs",
-                    shown.fields, shown.blobs
+                    "{events}{of} events, {}, {}",
+                    count(shown.fields, "field"),
+                    count(shown.blobs, "blob")
                 ),
             },
         ));
@@ -151,4 +152,9 @@ fn time_text(millis: u64) -> String {
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())
         .unwrap_or_else(|| format!("{millis} ms since 1970"))
+}
+
+/// A number of things: `1 event`, `2 events`.
+pub(crate) fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }

@@ -137,7 +137,7 @@ fn judge_checkpoint(note: Option<&str>, policy: &Policy) -> (Judged, Option<Chec
     }
     let judged = match &opened {
         Some(checkpoint) => Judged::Pass(format!(
-            "log {:?} signed its {} entries",
+            "log {:?} signed its size {} and root",
             checkpoint.origin, checkpoint.size
         )),
         None => Judged::NotChecked(format!(

@@ -11,6 +11,7 @@ use super::trace;
 use crate::judged::{Findings, Judged};
 use crate::policy::{Disclosure, Policy};
 use crate::report::{CheckName, ShownCounts};
+use crate::text::count;
 
 /// Judges all that is shown. Returns how much that is, and whether root and chain were shown to
 /// cover the same events.
@@ -189,9 +190,10 @@ fn judge_fields(shown: &Disclosures, counts: &mut ShownCounts) -> Judged {
     } = counts;
     Judged::Pass(match opened_events {
         0 => "no field is shown".into(),
-        _ => format!(
-            "{fields} fields of {opened_events} events are in their bodies ({withheld_fields} \
-             withheld there)"
+        events => format!(
+            "{} of {} in their bodies; {withheld_fields} withheld there",
+            count(*fields, "field"),
+            count(*events, "event")
         ),
     })
 }
@@ -269,8 +271,9 @@ fn judge_blobs(shown: &Disclosures, counts: &mut ShownCounts) -> Judged {
     Judged::Pass(match wanted.len() {
         0 => "no field that is shown refers to a blob".into(),
         all => format!(
-            "{} of the {all} blobs that fields refer to are shown",
-            counts.blobs
+            "{} of the {} that fields refer to",
+            counts.blobs,
+            count(all as u64, "blob")
         ),
     })
 }
@@ -303,13 +306,13 @@ fn judge_disclosure(
         Disclosure::All => {
             if counts.opened_events != counts.events {
                 let closed = counts.events - counts.opened_events;
-                missing.push(format!("the bodies of {closed} events"));
+                missing.push(format!("the bodies of {}", count(closed, "event")));
             }
             if counts.withheld_fields > 0 {
-                missing.push(format!("{} fields", counts.withheld_fields));
+                missing.push(count(counts.withheld_fields, "field"));
             }
             if counts.withheld_blobs > 0 {
-                missing.push(format!("{} blobs", counts.withheld_blobs));
+                missing.push(count(counts.withheld_blobs, "blob"));
             }
         }
     }
@@ -319,7 +322,7 @@ fn judge_disclosure(
     } else {
         let missing = missing.join(", ");
         Judged::NotChecked(format!(
-            "the policy requires {required}, but {missing} are withheld"
+            "the policy requires {required}, but these are withheld: {missing}"
         ))
     })
 }
