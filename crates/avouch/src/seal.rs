@@ -36,6 +36,14 @@ impl Home {
         Ok(self.ledger.seal(&indices, &sealer, progress)?)
     }
 
+    /// Seals the run of this name or id and returns it as it then is.
+    pub fn seal_one(&mut self, run: &str, signer: &Signer) -> Result<Run, Error> {
+        let run = self.ledger.resolve(run)?;
+        let index = run.index;
+        self.seal(&[run], signer, &mut |_| {})?;
+        Ok(self.ledger.run(index)?)
+    }
+
     /// The bundle of a sealed run: its statement, a receipt at the log's last checkpoint, that
     /// checkpoint, and what `selection` shows.
     ///

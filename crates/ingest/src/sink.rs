@@ -82,6 +82,20 @@ impl Draft {
         }
     }
 
+    /// Says who acted, by qualified name.
+    #[must_use]
+    pub fn by(mut self, actor: impl Into<String>) -> Self {
+        self.actor = Some(actor.into());
+        self
+    }
+
+    /// Says what was acted on, by qualified name.
+    #[must_use]
+    pub fn on(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
     /// Adds a field.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<FieldValue>) -> Self {
