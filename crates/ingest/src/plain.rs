@@ -1,30 +1,19 @@
-//! What people wrote, out of the shapes that sources wrap it in.
-
-use std::borrow::Cow;
+//! Leaving out what is there but says nothing.
 
 use serde_json::value::RawValue;
 
-use crate::error::Fault;
+use crate::formats::blocks::text_or_json;
 use crate::sink::FieldValue;
 
-/// A string's text; anything else as its exact JSON.
-pub(crate) fn plain(json: &RawValue) -> Result<FieldValue, Fault> {
-    if json.get().starts_with('"') {
-        return Ok(serde_json::from_str::<String>(json.get())?.into());
-    }
-    Ok(json.into())
-}
-
-/// The same, and nothing for `null`, an empty string, array or object.
-pub(crate) fn filled(json: Option<&RawValue>) -> Result<Option<FieldValue>, Fault> {
+/// A value as a field; nothing for `null`, an empty string, array or object.
+pub(crate) fn filled(json: Option<&RawValue>) -> Option<FieldValue> {
     json.filter(|json| !matches!(json.get(), "null" | "\"\"" | "[]" | "{}"))
-        .map(plain)
-        .transpose()
+        .map(text_or_json)
 }
 
-/// A text that is not empty.
-pub(crate) fn text<'a>(text: &'a Option<Cow<'_, str>>) -> Option<&'a str> {
-    text.as_deref().filter(|text| !text.trim().is_empty())
+/// A text that is not blank.
+pub(crate) fn text<T: AsRef<str>>(text: &Option<T>) -> Option<&str> {
+    text.as_ref().map(T::as_ref).filter(|text| !text.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -32,15 +21,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_string_gives_its_text_and_the_rest_its_json() {
-        let of = |json: &'static str| {
-            filled(Some(serde_json::from_str::<&RawValue>(json).unwrap())).unwrap()
-        };
+    fn what_says_nothing_is_left_out() {
+        let of = |json: &'static str| filled(Some(serde_json::from_str::<&RawValue>(json).unwrap()));
         assert_eq!(of(r#""a\nb""#), Some("a\nb".into()));
         assert_eq!(of("[ 1]"), Some(FieldValue::Json(b"[ 1]".to_vec())));
+        assert_eq!(of("0"), Some(FieldValue::Json(b"0".to_vec())));
         for empty in ["null", "\"\"", "[]", "{}"] {
             assert_eq!(of(empty), None, "{empty}");
         }
-        assert_eq!(filled(None).unwrap(), None);
+        assert_eq!(filled(None), None);
+        assert_eq!(text(&Some(" \n")), None);
+        assert_eq!(text(&Some(" a")), Some(" a"));
+        assert_eq!(text(&None::<String>), None);
     }
 }

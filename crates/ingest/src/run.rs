@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
 
     fn set_raw(&mut self, raw: FieldValue) {
         self.raw = Raw::Pending(raw);
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open.as_mut().filter(|open| !open.ended) {
             open.records += 1;
             open.cut = false;
         }
@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
     /// gives it again.
     pub(crate) fn put_aside(&mut self) {
         if self.take_raw().is_some()
-            && let Some(open) = &mut self.open
+            && let Some(open) = self.open.as_mut().filter(|open| !open.ended)
         {
             open.records -= 1;
         }

@@ -230,13 +230,13 @@ impl AgentRecord {
         draft.round = self.round;
         let draft = draft
             .with_some("call_id", entry.call_id.as_deref())
-            .with_some("text", filled(entry.content)?)
-            .with_some("input", filled(entry.input)?)
-            .with_some("output", filled(entry.output)?)
+            .with_some("text", filled(entry.content))
+            .with_some("input", filled(entry.input))
+            .with_some("output", filled(entry.output))
             .with_some("status", entry.status.as_deref())
             .with_some("topic", entry.subject.as_deref())
             .with_some("event_type", entry.event_type.as_deref())
-            .with_some("data", filled(entry.data)?);
+            .with_some("data", filled(entry.data));
         let seq = run.emit(draft)?;
         if let Some(id) = &entry.id {
             self.entries.put(id.clone().into_owned(), seq);

@@ -122,7 +122,7 @@ impl Importer for Gemini {
 
     fn record(&mut self, record: &str, run: &mut Run<'_>) -> Result<(), Fault> {
         let message: Message<'_> = serde_json::from_str(record)?;
-        let content = filled(message.content)?;
+        let content = filled(message.content);
         let time = message.timestamp.unwrap_or_default().0;
         let (kind, actor) = match &*message.kind {
             "gemini" => return self.answer(&message, run),
@@ -166,7 +166,7 @@ impl Gemini {
                     .with_some("text", text(&thought.description)),
             );
         }
-        if let Some(content) = filled(message.content)? {
+        if let Some(content) = filled(message.content) {
             made.push(event(Kind::MessageOut, time).with("text", content));
         }
         // A call and what came back: the second is true for what came back.
@@ -180,7 +180,7 @@ impl Gemini {
             asked.subject = Some(tool.clone());
             calls.push((asked, false));
             let status = call.status.as_deref();
-            let output = filled(call.result)?;
+            let output = filled(call.result);
             if output.is_some() || matches!(status, Some("success" | "error" | "cancelled")) {
                 let mut came = event(Kind::ToolResult, time)
                     .flag(Flags::ERROR, matches!(status, Some("error" | "cancelled")))

@@ -179,7 +179,7 @@ impl Talk {
     }
 
     fn message(&mut self, message: &Message<'_>, run: &mut Run<'_>) -> Result<(), Fault> {
-        let mut draft = Draft::new(Kind::MessageIn).with_some("text", filled(message.content)?);
+        let mut draft = Draft::new(Kind::MessageIn).with_some("text", filled(message.content));
         draft.round = self.round;
         draft.subject = Some(run.agent());
         match &*message.role {
@@ -189,7 +189,7 @@ impl Talk {
             role @ ("tool" | "function") => {
                 draft = Draft::new(Kind::ToolResult)
                     .with_some("call_id", message.tool_call_id.as_deref())
-                    .with_some("output", filled(message.content)?);
+                    .with_some("output", filled(message.content));
                 draft.round = self.round;
                 draft.subject = Some(run.agent());
                 // Results of the older form name no call, only the function.
@@ -225,11 +225,11 @@ impl Talk {
         };
         let said = |kind: Kind| event(kind, self.model.clone());
         let mut made = Vec::new();
-        if let Some(text) = filled(message.reasoning_content)? {
+        if let Some(text) = filled(message.reasoning_content) {
             made.push((said(Kind::Reasoning).with("text", text), None));
         }
         for text in [message.content, message.refusal] {
-            if let Some(text) = filled(text)? {
+            if let Some(text) = filled(text) {
                 made.push((said(Kind::MessageOut).with("text", text), None));
             }
         }
@@ -238,13 +238,13 @@ impl Talk {
             let tool = name::tool(&function.name);
             let draft = event(Kind::ToolCall, Some(tool.clone()))
                 .with_some("call_id", call.id.as_deref())
-                .with_some("input", filled(function.arguments)?);
+                .with_some("input", filled(function.arguments));
             made.push((draft, call.id.as_deref().map(|id| (id.to_owned(), tool))));
         }
         if let Some(Object(function)) = &message.function_call {
             let tool = name::tool(&function.name);
             let draft = event(Kind::ToolCall, Some(tool.clone()))
-                .with_some("input", filled(function.arguments)?);
+                .with_some("input", filled(function.arguments));
             made.push((draft, Some((function_id(&function.name), tool))));
         }
         if made.is_empty() {

@@ -261,7 +261,7 @@ impl OpenCode {
         draft.round = self.round;
         draft.cost = Some(0);
         if is_answer {
-            let failed = filled(message.error)?;
+            let failed = filled(message.error);
             draft.actor = Some(run.agent());
             draft.subject = model(message);
             draft.cost = match message.cost {
@@ -280,7 +280,7 @@ impl OpenCode {
             draft.parent = asked.and_then(|asked| asked.seq);
             draft = draft
                 .flag(Flags::ERROR, failed.is_some())
-                .with_some("tokens", filled(message.tokens)?)
+                .with_some("tokens", filled(message.tokens))
                 .with_some("error", failed);
         } else {
             draft.actor = Some(name::role(role));
@@ -327,7 +327,7 @@ impl OpenCode {
             _ => {}
         }
         draft.round = self.round;
-        let failed = filled(part.error)?;
+        let failed = filled(part.error);
         let tool = part.tool.as_deref().filter(|_| part.kind == "tool");
         let seq = if let (Some(tool), Some(Object(state))) = (tool, &part.state) {
             self.tool(name::tool(tool), part, state, run)?
@@ -335,7 +335,7 @@ impl OpenCode {
             let draft = draft
                 .flag(Flags::ERROR, part.kind == "retry")
                 .with_some("text", text(&part.text))
-                .with_some("files", filled(part.files)?)
+                .with_some("files", filled(part.files))
                 .with_some("filename", text(&part.filename))
                 .with_some("error", failed);
             run.emit(draft)?
@@ -356,8 +356,8 @@ impl OpenCode {
         let agent = run.agent();
         let call_id = part.call.as_deref();
         let time = state.time.as_ref().map(|Object(time)| time);
-        let (input, output) = (filled(state.input)?, filled(state.output)?);
-        let error = filled(state.error)?;
+        let (input, output) = (filled(state.input), filled(state.output));
+        let error = filled(state.error);
         let mut asked =
             Draft::new(Kind::ToolCall).with_some("call_id", call_id).with_some("input", input);
         asked.actor = Some(agent.clone());

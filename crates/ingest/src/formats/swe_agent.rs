@@ -160,8 +160,8 @@ impl SweAgent {
     }
 
     fn step(&mut self, step: &Step<'_>, run: &mut Run<'_>) -> Result<(), Fault> {
-        let observation = filled(step.observation)?;
-        let response = filled(step.response)?;
+        let observation = filled(step.observation);
+        let response = filled(step.response);
         self.round = self.round.saturating_add(1);
         let agent = run.agent();
         match text(&step.thought) {
@@ -190,7 +190,7 @@ impl SweAgent {
     }
 
     fn message(&mut self, message: &Message<'_>, run: &mut Run<'_>) -> Result<(), Fault> {
-        let content = filled(message.content)?;
+        let content = filled(message.content);
         let agent = run.agent();
         let told = |role: &str| {
             self.event(Kind::MessageIn, name::role(role), Some(agent.clone()))
@@ -237,10 +237,10 @@ impl SweAgent {
         let calls: Vec<_> = message.tool_calls.iter().flatten().collect();
         let mut inputs = Vec::with_capacity(calls.len());
         for Object(call) in &calls {
-            inputs.push(filled(call.function.0.arguments)?);
+            inputs.push(filled(call.function.0.arguments));
         }
         let action = text(&message.action).filter(|_| calls.is_empty());
-        let content = filled(message.content)?;
+        let content = filled(message.content);
         if let Some(thought) = text(&message.thought) {
             let draft = self.event(Kind::Reasoning, agent.clone(), None);
             run.emit(draft.with("text", thought))?;
