@@ -1,0 +1,163 @@
+//! The program itself: what it prints where, and how it exits.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../../../crates/verify/tests/common/mod.rs"]
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use avouch_bundle::Bundle;
+use common::*;
+use tempfile::TempDir;
+
+/// A folder with a policy and bundles of each kind.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    let good = run().seal().show_all();
+    write("trust.toml", policy_toml("disclosure = \"all\"").as_bytes());
+    write("good", &good.encode().unwrap());
+    let unlogged = Bundle {
+        receipts: Vec::new(),
+        ..good.clone()
+    };
+    write("incomplete", &unlogged.encode().unwrap());
+    let failed = Bundle {
+        checkpoint: Some("x".into()),
+        ..good.clone()
+    };
+    write("failed", &failed.encode().unwrap());
+    write("cut", &good.encode().unwrap()[..500]);
+    folder
+}
+
+fn avouch_verify(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_avouch-verify"))
+        .current_dir(folder)
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+/// Exit code, standard output, standard error.
+fn answer(folder: &TempDir, args: &[&str]) -> (i32, String, String) {
+    let output = avouch_verify(folder.path(), args);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn each_answer_has_its_exit_code() {
+    let folder = folder();
+    for (bundle, code, words) in [
+        ("good", 0, "good: VERIFIED"),
+        ("failed", 1, "failed: FAILED: checkpoint: "),
+        ("incomplete", 3, "incomplete: INCOMPLETE: "),
+    ] {
+        let (found, out, errors) = answer(&folder, &[bundle, "--trust", "trust.toml"]);
+        assert_eq!((found, errors.as_str()), (code, ""), "{out}");
+        assert!(out.starts_with(words), "{out}");
+    }
+    let (code, out, errors) = answer(&folder, &["cut", "--trust", "trust.toml"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(errors.starts_with("error: cut: cut short"), "{errors}");
+}
+
+#[test]
+fn several_bundles_exit_with_the_worst_answer() {
+    let folder = folder();
+    let code = |bundles: &[&str]| {
+        let args = [bundles, &["--trust", "trust.toml"]].concat();
+        avouch_verify(folder.path(), &args).status.code().unwrap()
+    };
+    assert_eq!(code(&["good", "good"]), 0);
+    assert_eq!(code(&["good", "incomplete"]), 3);
+    assert_eq!(code(&["incomplete", "cut"]), 2);
+    assert_eq!(code(&["incomplete", "absent", "failed", "good"]), 1);
+}
+
+#[test]
+fn json_is_one_document_for_all_bundles() {
+    let folder = folder();
+    let args = ["good", "absent", "--trust", "trust.toml", "--json"];
+    let (code, out, errors) = answer(&folder, &args);
+    assert_eq!((code, errors.as_str()), (2, ""));
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["exit_code"], 2);
+    assert_eq!(json["answers"][0]["report"]["verdict"], "verified");
+    assert_eq!(json["answers"][1]["report"], serde_json::Value::Null);
+}
+
+#[test]
+fn another_run_is_refused_where_one_is_expected() {
+    let folder = folder();
+    let with = |flag, value| answer(&folder, &["good", "--trust", "trust.toml", flag, value]);
+    let (run, other) = ("07".repeat(16), "08".repeat(16));
+    assert_eq!(with("--expect-run", &run).0, 0);
+    let (code, out, _) = with("--expect-run", &other);
+    assert_eq!(code, 1);
+    assert!(
+        out.starts_with("good: FAILED: expected-run: the run is 0707"),
+        "{out}"
+    );
+    assert_eq!(with("--expect-agent", AGENT).0, 0);
+    assert_eq!(with("--expect-agent", "x").0, 1);
+    assert_eq!(with("--expect-root", &"00".repeat(32)).0, 1);
+}
+
+#[test]
+fn wrong_usage_exits_2_with_the_reason_on_standard_error() {
+    let folder = folder();
+    fs::write(
+        folder.path().join("bad.toml"),
+        "version = 1\nissuers = []\n",
+    )
+    .unwrap();
+    for (args, words) in [
+        (&["good"][..], "--trust FILE is missing"),
+        (&["good", "--trust", "absent.toml"], "absent.toml: "),
+        (
+            &["good", "--trust", "bad.toml"],
+            "bad.toml: not a trust policy",
+        ),
+        (&["good", "--trust", "good"], "good: not UTF-8 text"),
+        (&["--trust", "trust.toml"], "no bundle is named"),
+        (
+            &["good", "--trust", "trust.toml", "--fast"],
+            "unknown option \"--fast\"",
+        ),
+    ] {
+        let (code, out, errors) = answer(&folder, args);
+        assert_eq!((code, out.as_str()), (2, ""), "{errors}");
+        assert!(
+            errors.starts_with("error: ") && errors.contains(words),
+            "{errors}"
+        );
+    }
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let folder = folder();
+    let (code, out, errors) = answer(&folder, &["--help"]);
+    assert_eq!((code, errors.as_str()), (0, ""));
+    for flag in [
+        "--trust",
+        "--json",
+        "--expect-run",
+        "--expect-agent",
+        "--expect-root",
+    ] {
+        assert!(out.contains(flag));
+    }
+    assert_eq!(
+        answer(&folder, &["-V"]).1,
+        format!("avouch-verify {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
