@@ -304,3 +304,33 @@ fn a_store_that_fails_ends_it_and_is_told_to_drop_the_run() {
         }
     }
 }
+
+#[test]
+fn of_an_input_with_many_runs_only_those_are_made_that_are_not_there() {
+    let input = br#"[{"messages":[{"role":"user","content":"a"}]},{"messages":[{"role":"user","content":"b"}]},{"messages":[{"role":"user","content":"c"}]}]"#;
+    let (mut store, result) = try_with(input, &Options::default());
+    assert_eq!(result.unwrap().len(), 3);
+    let missing = store.runs.remove(1);
+    let again = ingest(
+        "other.json",
+        Cursor::new(input),
+        &Options::default(),
+        &mut store,
+    )
+    .unwrap();
+    let known = |outcome: &Outcome| matches!(outcome, Outcome::AlreadyKnown(_));
+    assert_eq!(
+        again.iter().map(known).collect::<Vec<_>>(),
+        [true, false, true]
+    );
+    let made = store.runs.last().unwrap();
+    assert_eq!(made.info.input, missing.info.input);
+    assert_eq!(made.events, missing.events);
+    let mut ordinals: Vec<u32> = store
+        .runs
+        .iter()
+        .map(|run| run.info.input.ordinal)
+        .collect();
+    ordinals.sort_unstable();
+    assert_eq!(ordinals, [0, 1, 2]);
+}
