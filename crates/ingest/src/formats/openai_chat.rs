@@ -84,13 +84,6 @@ struct Function<'a> {
     arguments: Option<&'a RawValue>,
 }
 
-/// What tells how a tau-bench run came about.
-#[derive(Deserialize)]
-struct Info<'a> {
-    #[serde(borrow)]
-    user_cost: Option<&'a RawValue>,
-}
-
 #[derive(Default)]
 struct Chat {
     talk: Talk,
@@ -102,7 +95,7 @@ impl Importer for Chat {
         for (name, json) in members {
             known.insert(name.as_str(), serde_json::from_slice::<&RawValue>(json)?);
         }
-        let (talk, start) = Talk::open(&known)?;
+        let (talk, start) = Talk::open(&known);
         self.talk = talk;
         run.start(start)
     }
@@ -125,7 +118,7 @@ impl Importer for Chat {
             messages.push((exact, message));
         }
         let known = members.iter().map(|(name, json)| (&**name, *json)).collect();
-        let (mut talk, start) = Talk::open(&known)?;
+        let (mut talk, start) = Talk::open(&known);
         // Messages that stand between lists of messages are a conversation of their own.
         self.talk = Talk::default();
         run.take_raw();
@@ -160,22 +153,21 @@ impl Default for Talk {
 
 impl Talk {
     /// What the members around the messages say.
-    fn open(known: &BTreeMap<&str, &RawValue>) -> Result<(Self, Start), Fault> {
+    fn open(known: &BTreeMap<&str, &RawValue>) -> (Self, Start) {
         let text = |name: &str| known.get(name).and_then(|json| string(json));
         let number = |name: &str| known.get(name).and_then(|json| json.get().parse::<u64>().ok());
         let mut talk = Self { model: text("model").as_deref().map(name::model), ..Self::default() };
-        if let Some(info) = known.get("info").filter(|json| json.get().starts_with('{')) {
-            let Object(info) = serde_json::from_str::<Object<Info<'_>>>(info.get())?;
-            // A user that is paid for by the token is a model.
-            if info.user_cost.is_some_and(|cost| cost.get() != "null") {
-                talk.user = name::role("simulated-user");
-            }
+        // A user that has a cost, known or not, is a model that plays one.
+        if let Some(info) = known.get("info")
+            && peek::members(info.get().as_bytes()).iter().any(|(name, _)| *name == "user_cost")
+        {
+            talk.user = name::role("simulated-user");
         }
         let mut start = Start::new(SPEC.currency).with_some("model", text("model"));
         if let (Some(task), Some(trial)) = (number("task_id"), number("trial")) {
             start.name = Some(format!("task-{task}-trial-{trial}"));
         }
-        Ok((talk, start))
+        (talk, start)
     }
 
     fn message(&mut self, message: &Message<'_>, run: &mut Run<'_>) -> Result<(), Fault> {
