@@ -76,11 +76,6 @@ impl Batch<'_> {
         lookup::name_of_input(&self.tx, input)
     }
 
-    /// As [`Ledger::input`], runs of this batch included.
-    pub fn input(&self, input: &InputId) -> Result<Option<String>, Error> {
-        lookup::name_of_input(&self.tx, input)
-    }
-
     /// Appends an event with this header and body.
     ///
     /// # Errors
@@ -273,4 +268,62 @@ fn free_name(conn: &Connection, name: &str) -> Result<String, Error> {
 
 fn has(conn: &Connection, sql: &str, value: impl rusqlite::ToSql) -> rusqlite::Result<bool> {
     conn.prepare_cached(sql)?.exists([value])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use avouch_cose::{Algorithm, SigningKey};
+    use avouch_trace::{Mode, Source};
+
+    use super::*;
+    use crate::Identity;
+
+    #[test]
+    fn after_a_failure_nothing_of_the_batch_is_kept() {
+        let key = SigningKey::generate(Algorithm::Ed25519, &[1; 32])
+            .unwrap()
+            .verifying_key();
+        let identity = Identity {
+            issuer: "issuer".into(),
+            issuer_key: key,
+            log_origin: "log".into(),
+            log_key: key,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::create(folder.path().join("ledger.db"), &identity).unwrap();
+        let info = |id| RunInfo {
+            id: RunId([id; 16]),
+            name: "run".into(),
+            agent: "agent".into(),
+            mode: Mode::Execution,
+            currency: "tokens".into(),
+            source: Source {
+                format: "avouch".into(),
+                integrity: None,
+            },
+            parents: Vec::new(),
+            input: None,
+        };
+        // As a full disk would stop it; SQLite then ends the transaction by itself.
+        ledger
+            .conn
+            .pragma_update(None, "max_page_count", 100)
+            .unwrap();
+        let mut batch = ledger.batch().unwrap();
+        batch.new_run(&info(1)).unwrap();
+        let full = batch.put_blob(&vec![0; 1 << 20]);
+        assert!(matches!(full, Err(Error::Sqlite(_))));
+        // It would fit, and be committed at once, outside of any transaction.
+        assert!(matches!(batch.put_blob(b"small"), Err(Error::BatchFailed)));
+        assert!(matches!(batch.new_run(&info(2)), Err(Error::BatchFailed)));
+        assert!(matches!(batch.commit(), Err(Error::BatchFailed)));
+        assert!(ledger.runs().unwrap().is_empty());
+        assert_eq!(ledger.fsck(&mut |_| ()).unwrap().finding, None);
+        let mut batch = ledger.batch().unwrap();
+        batch.new_run(&info(3)).unwrap();
+        batch.commit().unwrap();
+        assert_eq!(ledger.runs().unwrap().len(), 1);
+    }
 }

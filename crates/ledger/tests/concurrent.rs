@@ -18,12 +18,12 @@ fn a_writer_waits_for_another_and_gives_up_in_time() {
     let mut batch = ledger.batch().unwrap();
     add_run(&mut batch, &info(1, "first", "agent"), 2, true);
 
-    let mut second = Ledger::open(&path).unwrap();
+    let second = Ledger::open(&path).unwrap();
     second.set_busy_timeout(Duration::from_millis(50)).unwrap();
     let begun = Instant::now();
     assert!(matches!(second.batch(), Err(Error::Busy)));
     assert!(begun.elapsed() >= Duration::from_millis(50));
-    assert!(matches!(seal(&mut second, &[]), Err(Error::Busy)));
+    assert!(matches!(seal(&second, &[]), Err(Error::Busy)));
     // Reading goes on meanwhile, and sees only what was committed.
     assert!(second.runs().unwrap().is_empty());
     assert_eq!(second.fsck(&mut |_| ()).unwrap().counts.runs, 0);
@@ -54,7 +54,7 @@ fn two_recorders_of_one_agent_are_sealed_one_after_the_other() {
     thread::scope(|scope| {
         for recorder in 0..2 {
             scope.spawn(move || {
-                let mut ledger = Ledger::open(path).unwrap();
+                let ledger = Ledger::open(path).unwrap();
                 for round in 0..5 {
                     let number = recorder * 100 + round;
                     let mut batch = ledger.batch().unwrap();
@@ -67,7 +67,7 @@ fn two_recorders_of_one_agent_are_sealed_one_after_the_other() {
                         batch.commit().unwrap();
                     }
                     barrier.wait();
-                    seal(&mut ledger, &[run]).unwrap();
+                    seal(&ledger, &[run]).unwrap();
                 }
             });
         }
@@ -110,9 +110,9 @@ fn one_input_imported_twice_at_once_becomes_one_run() {
 
 #[test]
 fn two_that_seal_the_same_runs_get_the_same_statements() {
-    let (_folder, path, mut ledger) = new_ledger();
+    let (_folder, path, ledger) = new_ledger();
     let runs: Vec<_> = (0..6)
-        .map(|number| closed_run(&mut ledger, number, "run", "agent", 50))
+        .map(|number| closed_run(&ledger, number, "run", "agent", 50))
         .collect();
     drop(ledger);
     let barrier = Barrier::new(2);
@@ -120,9 +120,9 @@ fn two_that_seal_the_same_runs_get_the_same_statements() {
     let sealed = thread::scope(|scope| {
         let sealers = [(); 2].map(|()| {
             scope.spawn(move || {
-                let mut ledger = Ledger::open(path).unwrap();
+                let ledger = Ledger::open(path).unwrap();
                 barrier.wait();
-                seal(&mut ledger, runs).unwrap()
+                seal(&ledger, runs).unwrap()
             })
         });
         sealers.map(|sealer| sealer.join().unwrap())

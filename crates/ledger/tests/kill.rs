@@ -34,8 +34,8 @@ fn child() {
             Ledger::create(path, &identity()).unwrap();
             acknowledge("created");
         }
-        "write" => write_for_ever(&mut Ledger::open(path).unwrap(), number),
-        "seal" => seal_in_turn(&mut Ledger::open(path).unwrap(), number),
+        "write" => write_for_ever(&Ledger::open(path).unwrap(), number),
+        "seal" => seal_in_turn(&Ledger::open(path).unwrap(), number),
         other => panic!("{other}"),
     }
 }
@@ -59,7 +59,7 @@ fn acknowledge(line: &str) {
 }
 
 /// Records live, imports, and seals, over and over, until it is killed.
-fn write_for_ever(ledger: &mut Ledger, number: u64) {
+fn write_for_ever(ledger: &Ledger, number: u64) {
     for round in 0.. {
         record_live(ledger, number * 1000 + round);
         import(ledger, number * 1000 + 500 + round);
@@ -80,7 +80,7 @@ fn write_for_ever(ledger: &mut Ledger, number: u64) {
 }
 
 /// One event per commit, in the run that an earlier child left open, or in a new one.
-fn record_live(ledger: &mut Ledger, number: u64) {
+fn record_live(ledger: &Ledger, number: u64) {
     let open = ledger
         .runs()
         .unwrap()
@@ -110,7 +110,7 @@ fn record_live(ledger: &mut Ledger, number: u64) {
 }
 
 /// A whole run, with a blob, in one commit.
-fn import(ledger: &mut Ledger, number: u64) {
+fn import(ledger: &Ledger, number: u64) {
     let mut batch = ledger.batch().unwrap();
     let blob = batch.put_blob(&number.to_be_bytes().repeat(700)).unwrap();
     let run = add_run(
@@ -259,7 +259,7 @@ fn a_killed_creation_is_whole_or_says_that_it_was_interrupted() {
 /// How many runs each of two processes makes and seals.
 const TURNS: u64 = 15;
 
-fn seal_in_turn(ledger: &mut Ledger, number: u64) {
+fn seal_in_turn(ledger: &Ledger, number: u64) {
     for turn in 0..TURNS {
         let run = closed_run(ledger, number * 1000 + turn, "run", "agent", 3);
         // Also what the other process has closed but not sealed yet.
@@ -309,14 +309,14 @@ fn a_wal_cut_at_any_byte_gives_a_state_that_was_committed() {
     let (folder, path, ledger) = new_ledger();
     // Closing moves the tables from the WAL into the file.
     drop(ledger);
-    let mut ledger = Ledger::open(&path).unwrap();
+    let ledger = Ledger::open(&path).unwrap();
     let mut committed = vec![0];
     for number in 0..12 {
-        import(&mut ledger, number);
+        import(&ledger, number);
         committed.push(IMPORT * (number + 1));
         if number % 4 == 3 {
             let runs: Vec<RunIndex> = ledger.runs().unwrap().iter().map(|run| run.index).collect();
-            seal(&mut ledger, &runs).unwrap();
+            seal(&ledger, &runs).unwrap();
         }
     }
     let file = std::fs::read(&path).unwrap();

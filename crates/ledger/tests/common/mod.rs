@@ -131,20 +131,14 @@ pub fn add_run(batch: &mut Batch<'_>, info: &RunInfo, size: u64, closed: bool) -
 }
 
 /// A closed run of its own batch.
-pub fn closed_run(
-    ledger: &mut Ledger,
-    number: u64,
-    name: &str,
-    agent: &str,
-    size: u64,
-) -> RunIndex {
+pub fn closed_run(ledger: &Ledger, number: u64, name: &str, agent: &str, size: u64) -> RunIndex {
     let mut batch = ledger.batch().unwrap();
     let run = add_run(&mut batch, &info(number, name, agent), size, true);
     batch.commit().unwrap();
     run
 }
 
-pub fn seal(ledger: &mut Ledger, runs: &[RunIndex]) -> Result<Vec<Sealed>, Error> {
+pub fn seal(ledger: &Ledger, runs: &[RunIndex]) -> Result<Vec<Sealed>, Error> {
     let (issuer_key, log_key) = (issuer_key(), log_key());
     let sealer = Sealer {
         issuer_key: &issuer_key,

@@ -16,10 +16,10 @@ pub const SIZES: [u64; 6] = [4, 3, 3, 2, 5, 2];
 
 /// Such a ledger, closed, in a folder of its own.
 pub fn sample() -> TempDir {
-    let (folder, _, mut ledger) = new_ledger();
-    let first = closed_run(&mut ledger, 1, "a1", "agent-a", SIZES[0]);
-    let second = closed_run(&mut ledger, 2, "b1", "agent-b", SIZES[1]);
-    seal(&mut ledger, &[first, second]).unwrap();
+    let (folder, _, ledger) = new_ledger();
+    let first = closed_run(&ledger, 1, "a1", "agent-a", SIZES[0]);
+    let second = closed_run(&ledger, 2, "b1", "agent-b", SIZES[1]);
+    seal(&ledger, &[first, second]).unwrap();
     let third = {
         let mut batch = ledger.batch().unwrap();
         let mut info = info(3, "a2", "agent-a");
@@ -28,9 +28,9 @@ pub fn sample() -> TempDir {
         batch.commit().unwrap();
         run
     };
-    seal(&mut ledger, &[third]).unwrap();
-    let fourth = closed_run(&mut ledger, 4, "a4", "agent-a", SIZES[3]);
-    seal(&mut ledger, &[fourth]).unwrap();
+    seal(&ledger, &[third]).unwrap();
+    let fourth = closed_run(&ledger, 4, "a4", "agent-a", SIZES[3]);
+    seal(&ledger, &[fourth]).unwrap();
 
     let mut batch = ledger.batch().unwrap();
     let run = batch.new_run(&info(5, "long", "agent-c")).unwrap();
@@ -107,5 +107,22 @@ pub fn finding(path: &Path) -> Option<Finding> {
         Ok(ledger) => ledger.fsck(&mut |_| ()).unwrap().finding,
         Err(Error::Corrupt(finding)) => Some(*finding),
         Err(other) => panic!("{other}"),
+    }
+}
+
+/// The key of an event's row.
+pub fn event_id(run: i64, seq: u64) -> i64 {
+    run << 32 | seq as i64
+}
+
+pub fn event_place(run: i64, seq: u64) -> String {
+    let name = ["a1", "b1", "a2", "a4", "long", "open"][run as usize - 1];
+    format!("table events, run {run} ({name}), event {seq}")
+}
+
+pub fn assert_found(finding: Option<Finding>, place: &str, what: &str) {
+    match finding {
+        Some(finding) if finding.to_string().starts_with(place) => {}
+        other => panic!("{what}: expected {place}, found {other:?}"),
     }
 }
