@@ -13,7 +13,9 @@ pub(crate) fn filled(json: Option<&RawValue>) -> Option<FieldValue> {
 
 /// A text that is not blank.
 pub(crate) fn text<T: AsRef<str>>(text: &Option<T>) -> Option<&str> {
-    text.as_ref().map(T::as_ref).filter(|text| !text.trim().is_empty())
+    text.as_ref()
+        .map(T::as_ref)
+        .filter(|text| !text.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -22,7 +24,8 @@ mod tests {
 
     #[test]
     fn what_says_nothing_is_left_out() {
-        let of = |json: &'static str| filled(Some(serde_json::from_str::<&RawValue>(json).unwrap()));
+        let of =
+            |json: &'static str| filled(Some(serde_json::from_str::<&RawValue>(json).unwrap()));
         assert_eq!(of(r#""a\nb""#), Some("a\nb".into()));
         assert_eq!(of("[ 1]"), Some(FieldValue::Json(b"[ 1]".to_vec())));
         assert_eq!(of("0"), Some(FieldValue::Json(b"0".to_vec())));

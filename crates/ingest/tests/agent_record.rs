@@ -34,7 +34,10 @@ fn record(entries: &str) -> String {
 fn entries_become_the_documented_events() {
     let input = record(&ENTRIES.join(",\n"));
     let run = one(input.as_bytes());
-    assert_eq!((&*run.info.format, &*run.info.agent), ("agent-record", "acme-cli"));
+    assert_eq!(
+        (&*run.info.format, &*run.info.agent),
+        ("agent-record", "acme-cli")
+    );
     let kinds: Vec<Kind> = run.events.iter().map(|event| event.kind).collect();
     assert_eq!(
         kinds,
@@ -59,16 +62,41 @@ fn entries_become_the_documented_events() {
     assert_eq!(
         parents,
         [
-            none, none, none, Some(1), Some(3), Some(4), Some(5), none, Some(7), none, none, none
+            none,
+            none,
+            none,
+            Some(1),
+            Some(3),
+            Some(4),
+            Some(5),
+            none,
+            Some(7),
+            none,
+            none,
+            none
         ]
     );
-    let costs: Vec<Option<u64>> =
-        run.events.iter().map(|event| event.cost.map(|cost| cost / 1_000_000)).collect();
+    let costs: Vec<Option<u64>> = run
+        .events
+        .iter()
+        .map(|event| event.cost.map(|cost| cost / 1_000_000))
+        .collect();
     let zero = Some(0);
     assert_eq!(
         costs,
         [
-            zero, zero, None, Some(15), None, zero, zero, None, zero, Some(3), zero, zero
+            zero,
+            zero,
+            None,
+            Some(15),
+            None,
+            zero,
+            zero,
+            None,
+            zero,
+            Some(3),
+            zero,
+            zero
         ]
     );
     assert_eq!(run.events[0].time, 1_772_359_200_000);
@@ -76,12 +104,19 @@ fn entries_become_the_documented_events() {
     assert_eq!(text(&run.events[0], "model"), Some("m-1"));
     let outer = text(&run.events[0], "raw/session/environment");
     assert_eq!(outer, Some(r#"{"working-dir":"/w"}"#));
-    assert_eq!(text(&run.events[0], "raw/recording-agent"), Some(r#"{"name":"rec"}"#));
+    assert_eq!(
+        text(&run.events[0], "raw/recording-agent"),
+        Some(r#"{"name":"rec"}"#)
+    );
     assert_eq!(run.events[2].subject.as_deref(), Some("model:m-1"));
     assert_eq!(run.events[3].subject.as_deref(), Some("model:m-2"));
     assert_eq!(run.events[5].actor.as_deref(), Some("tool:search"));
     assert_eq!(run.events[5].flags, Flags::ERROR);
-    assert_eq!(run.events[8].flags, Flags::NONE, "is-error says more than status");
+    assert_eq!(
+        run.events[8].flags,
+        Flags::NONE,
+        "is-error says more than status"
+    );
     assert_eq!(text(&run.events[6], "event_type"), Some("retry"));
     assert!(field(&run.events[5], "raw_at").is_some());
 }
@@ -92,18 +127,48 @@ fn records_that_break_the_cddl_are_refused() {
     for (input, message) in [
         (swap(r#""id":"r-1","#, ""), "the record has no id"),
         (swap(r#""session-id":"s-1","#, ""), "no session/session-id"),
-        (swap(r#""model-id":"m-1","#, ""), "session/agent-meta: missing field `model-id`"),
-        (swap("2026-03-01T10:00:00Z", "soon"), "session/session-start"),
-        (swap(r#""entries":["#, r#""entries":[["user"],"#), "record 1"),
-        (swap(r#""entries":["#, r#""entries":{},"more":["#), "expected session/entries"),
+        (
+            swap(r#""model-id":"m-1","#, ""),
+            "session/agent-meta: missing field `model-id`",
+        ),
+        (
+            swap("2026-03-01T10:00:00Z", "soon"),
+            "session/session-start",
+        ),
+        (
+            swap(r#""entries":["#, r#""entries":[["user"],"#),
+            "record 1",
+        ),
+        (
+            swap(r#""entries":["#, r#""entries":{},"more":["#),
+            "expected session/entries",
+        ),
         (record(r#"{"content":"x"}"#), "missing field `type`"),
-        (record(r#"{"type":"tool-call","name":"x"}"#), "a tool-call has no input"),
-        (record(r#"{"type":"tool-call","input":1}"#), "a tool-call has no name"),
-        (record(r#"{"type":"tool-result"}"#), "a tool-result has no output"),
-        (record(r#"{"type":"reasoning"}"#), "a reasoning has no content"),
-        (record(r#"{"type":"user","children":[{"type":"system-event"}]}"#), "no event-type"),
+        (
+            record(r#"{"type":"tool-call","name":"x"}"#),
+            "a tool-call has no input",
+        ),
+        (
+            record(r#"{"type":"tool-call","input":1}"#),
+            "a tool-call has no name",
+        ),
+        (
+            record(r#"{"type":"tool-result"}"#),
+            "a tool-result has no output",
+        ),
+        (
+            record(r#"{"type":"reasoning"}"#),
+            "a reasoning has no content",
+        ),
+        (
+            record(r#"{"type":"user","children":[{"type":"system-event"}]}"#),
+            "no event-type",
+        ),
         (record(r#"{"type":"user","timestamp":"noon"}"#), "RFC 3339"),
-        (record(r#"{"type":"assistant","token-usage":{"total":-1}}"#), "invalid value"),
+        (
+            record(r#"{"type":"assistant","token-usage":{"total":-1}}"#),
+            "invalid value",
+        ),
     ] {
         let refusal = refused(Format::AgentRecord, input.as_bytes());
         assert!(refusal.contains(message), "{message}: {refusal}");

@@ -22,15 +22,25 @@ const FORMATS: [Format; 6] = [
 /// what it keeps of the input is in the input.
 fn ingest(format: Format, input: &[u8]) {
     for skip_bad in [false, true] {
-        let options =
-            Options { format: Some(format), skip_bad, record_limit: 1 << 20, ..Options::default() };
+        let options = Options {
+            format: Some(format),
+            skip_bad,
+            record_limit: 1 << 20,
+            ..Options::default()
+        };
         let (store, result) = try_with(input, &options);
         if result.is_err() {
-            assert!(store.runs.is_empty(), "a part of a refused input was stored");
+            assert!(
+                store.runs.is_empty(),
+                "a part of a refused input was stored"
+            );
         }
         for run in &store.runs {
             for raw in raws(run).into_iter().filter(|raw| !raw.is_empty()) {
-                assert!(input.windows(raw.len()).any(|window| window == raw), "invented bytes");
+                assert!(
+                    input.windows(raw.len()).any(|window| window == raw),
+                    "invented bytes"
+                );
             }
         }
     }
@@ -56,17 +66,76 @@ fn value() -> impl Strategy<Value = Json> {
 }
 
 const NAMES: &[&str] = &[
-    "type", "role", "content", "timestamp", "model", "thoughts", "toolCalls", "tokens", "total",
-    "id", "name", "args", "result", "status", "sessionID", "messageID", "parentID", "text", "tool",
-    "state", "callID", "time", "start", "end", "created", "cost", "tool_calls", "function",
-    "arguments", "tool_call_id", "function_call", "messages", "traj", "info", "action",
-    "observation", "thought", "response", "is_demo", "tool_call_ids", "children", "call-id",
-    "parent-id", "token-usage", "input", "output", "timestamp", "event-type", "is-error", "title",
+    "type",
+    "role",
+    "content",
+    "timestamp",
+    "model",
+    "thoughts",
+    "toolCalls",
+    "tokens",
+    "total",
+    "id",
+    "name",
+    "args",
+    "result",
+    "status",
+    "sessionID",
+    "messageID",
+    "parentID",
+    "text",
+    "tool",
+    "state",
+    "callID",
+    "time",
+    "start",
+    "end",
+    "created",
+    "cost",
+    "tool_calls",
+    "function",
+    "arguments",
+    "tool_call_id",
+    "function_call",
+    "messages",
+    "traj",
+    "info",
+    "action",
+    "observation",
+    "thought",
+    "response",
+    "is_demo",
+    "tool_call_ids",
+    "children",
+    "call-id",
+    "parent-id",
+    "token-usage",
+    "input",
+    "output",
+    "timestamp",
+    "event-type",
+    "is-error",
+    "title",
 ];
 const WORDS: &[&str] = &[
-    "user", "assistant", "tool", "system", "gemini", "text", "reasoning", "step-start", "patch",
-    "tool-call", "tool-result", "completed", "error", "a", "ses_1", "msg_1",
-    "2026-01-02T03:04:05Z", "0.5",
+    "user",
+    "assistant",
+    "tool",
+    "system",
+    "gemini",
+    "text",
+    "reasoning",
+    "step-start",
+    "patch",
+    "tool-call",
+    "tool-result",
+    "completed",
+    "error",
+    "a",
+    "ses_1",
+    "msg_1",
+    "2026-01-02T03:04:05Z",
+    "0.5",
 ];
 
 /// Puts records where the format has them.
@@ -82,7 +151,12 @@ fn around(format: Format, records: &[Json]) -> Vec<u8> {
         }),
         Format::OpenAiChat => json!(records),
         _ => {
-            return records.iter().map(Json::to_string).collect::<Vec<_>>().join("\n").into_bytes();
+            return records
+                .iter()
+                .map(Json::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+                .into_bytes();
         }
     };
     document.to_string().into_bytes()
@@ -226,8 +300,14 @@ const LINES: &[&str] = &[
 
 #[test]
 fn the_samples_of_these_tests_are_well_formed() {
-    for format in FORMATS.into_iter().filter(|format| *format != Format::Debate) {
-        let options = Options { format: Some(format), ..Options::default() };
+    for format in FORMATS
+        .into_iter()
+        .filter(|format| *format != Format::Debate)
+    {
+        let options = Options {
+            format: Some(format),
+            ..Options::default()
+        };
         let (_, result) = try_with(&around(format, &samples(format)), &options);
         assert!(result.is_ok(), "{format}: {result:?}");
     }

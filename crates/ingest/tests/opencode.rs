@@ -69,7 +69,13 @@ fn each_session_is_a_run_of_the_documented_events() {
             Kind::RunEnd,
         ]
     );
-    assert_eq!(raws(run), FIRST.iter().map(|record| record.as_bytes()).collect::<Vec<_>>());
+    assert_eq!(
+        raws(run),
+        FIRST
+            .iter()
+            .map(|record| record.as_bytes())
+            .collect::<Vec<_>>()
+    );
     let costs: Vec<u64> = run.events.iter().map(|event| event.cost.unwrap()).collect();
     // Ninety-three thousandths and an eighth, rounded half up; then only what was added to it.
     assert_eq!(costs[12..14], [93_129, 6_871]);
@@ -79,7 +85,10 @@ fn each_session_is_a_run_of_the_documented_events() {
     assert_eq!(run.events[9].actor.as_deref(), Some("agent:opencode"));
     assert_eq!(run.events[12].subject.as_deref(), Some("model:p/m"));
     assert_eq!(run.events[12].parent, Some(2), "answers the user's message");
-    assert_eq!((run.events[7].parent, run.events[7].flags), (Some(6), Flags::ERROR));
+    assert_eq!(
+        (run.events[7].parent, run.events[7].flags),
+        (Some(6), Flags::ERROR)
+    );
     assert_eq!(text(&run.events[7], "error"), Some("no such file"));
     assert_eq!(run.events[13].flags, Flags::ERROR);
     let times: Vec<u64> = run.events.iter().map(|event| event.time).collect();
@@ -88,11 +97,23 @@ fn each_session_is_a_run_of_the_documented_events() {
 
     let run = &store.runs[1];
     assert_eq!(run.info.input.ordinal, 1);
-    assert_eq!(raws(run), SECOND.iter().map(|record| record.as_bytes()).collect::<Vec<_>>());
+    assert_eq!(
+        raws(run),
+        SECOND
+            .iter()
+            .map(|record| record.as_bytes())
+            .collect::<Vec<_>>()
+    );
     let kinds: Vec<Kind> = run.events.iter().map(|event| event.kind).collect();
     assert_eq!(
         kinds,
-        [Kind::RunStart, Kind::Note, Kind::MessageIn, Kind::Note, Kind::RunEnd]
+        [
+            Kind::RunStart,
+            Kind::Note,
+            Kind::MessageIn,
+            Kind::Note,
+            Kind::RunEnd
+        ]
     );
     let records: Vec<u64> = outcomes
         .iter()
@@ -119,11 +140,26 @@ fn malformed_values_are_refused_and_none_of_the_input_is_stored() {
     for (bad, message) in [
         ("7", "expected an object or an array"),
         (r#"{"sessionID":7}"#, "invalid type"),
-        (r#"{"sessionID":"ses_A","messageID":"m"}"#, "missing field `type`"),
-        (r#"{"sessionID":"ses_A","messageID":"m","type":"tool","state":["x"]}"#, "an object"),
-        (r#"{"id":"m","sessionID":"ses_A","role":"assistant","cost":-1}"#, "cost -1"),
-        (r#"{"id":"m","sessionID":"ses_A","role":"assistant","cost":"1"}"#, "cost \"1\""),
-        (r#"{"id":"m","sessionID":"ses_A","role":"user","time":{"created":"now"}}"#, "RFC 3339"),
+        (
+            r#"{"sessionID":"ses_A","messageID":"m"}"#,
+            "missing field `type`",
+        ),
+        (
+            r#"{"sessionID":"ses_A","messageID":"m","type":"tool","state":["x"]}"#,
+            "an object",
+        ),
+        (
+            r#"{"id":"m","sessionID":"ses_A","role":"assistant","cost":-1}"#,
+            "cost -1",
+        ),
+        (
+            r#"{"id":"m","sessionID":"ses_A","role":"assistant","cost":"1"}"#,
+            "cost \"1\"",
+        ),
+        (
+            r#"{"id":"m","sessionID":"ses_A","role":"user","time":{"created":"now"}}"#,
+            "RFC 3339",
+        ),
         (r#"{"id":"m","#, "cut off"),
     ] {
         let input = format!("{}\n{bad}", small());
@@ -134,7 +170,9 @@ fn malformed_values_are_refused_and_none_of_the_input_is_stored() {
 
 #[test]
 fn the_sample_has_the_runs_events_and_dollars_that_plain_json_counts() {
-    let Some(input) = shared("sessions/opencode-gpt-5-2-codex.jsonl") else { return };
+    let Some(input) = shared("sessions/opencode-gpt-5-2-codex.jsonl") else {
+        return;
+    };
     let (store, result) = try_with(&input, &Options::default());
     result.unwrap();
     let values: Vec<Json> = serde_json::Deserializer::from_slice(&input)
@@ -143,7 +181,9 @@ fn the_sample_has_the_runs_events_and_dollars_that_plain_json_counts() {
         .unwrap();
     let sessions: Vec<&str> = {
         let mut seen = HashSet::new();
-        let named = values.iter().filter_map(|value| value["sessionID"].as_str());
+        let named = values
+            .iter()
+            .filter_map(|value| value["sessionID"].as_str());
         named.filter(|session| seen.insert(*session)).collect()
     };
     assert_eq!((values.len(), sessions.len()), (760, 7));
@@ -151,13 +191,19 @@ fn the_sample_has_the_runs_events_and_dollars_that_plain_json_counts() {
     let mut kept = Vec::new();
     for (run, session) in store.runs.iter().zip(&sessions) {
         assert_eq!(text(&run.events[0], "session"), Some(*session));
-        let own: Vec<&Json> = values.iter().filter(|v| v["sessionID"] == **session).collect();
+        let own: Vec<&Json> = values
+            .iter()
+            .filter(|v| v["sessionID"] == **session)
+            .collect();
         let of = |kind: &str| own.iter().filter(|value| value["type"] == kind).count();
         assert_eq!(count(run, Kind::ToolCall), of("tool"));
         assert_eq!(count(run, Kind::ToolResult), of("tool"));
         assert_eq!(count(run, Kind::Reasoning), of("reasoning"));
         assert_eq!(count(run, Kind::Artifact), of("patch"));
-        assert_eq!(count(run, Kind::MessageIn) + count(run, Kind::MessageOut), of("text"));
+        assert_eq!(
+            count(run, Kind::MessageIn) + count(run, Kind::MessageOut),
+            of("text")
+        );
         let roles: BTreeMap<&str, &str> = own
             .iter()
             .filter_map(|v| Some((v["id"].as_str()?, v["role"].as_str()?)))
@@ -169,12 +215,18 @@ fn the_sample_has_the_runs_events_and_dollars_that_plain_json_counts() {
         let answers: Vec<&&Json> = own.iter().filter(|v| v["role"] == "assistant").collect();
         assert_eq!(count(run, Kind::ModelCall), answers.len());
         let spent: u64 = run.events.iter().map(|event| event.cost.unwrap()).sum();
-        let dollars: f64 = answers.iter().map(|answer| answer["cost"].as_f64().unwrap()).sum();
+        let dollars: f64 = answers
+            .iter()
+            .map(|answer| answer["cost"].as_f64().unwrap())
+            .sum();
         assert!((spent as f64 / 1e6 - dollars).abs() < 1e-6 * answers.len() as f64);
         assert_eq!(run.events.len(), raws(run).len() + of("tool") + 2);
         kept.extend(raws(run));
     }
-    let kept: Vec<Json> = kept.iter().map(|raw| serde_json::from_slice(raw).unwrap()).collect();
+    let kept: Vec<Json> = kept
+        .iter()
+        .map(|raw| serde_json::from_slice(raw).unwrap())
+        .collect();
     assert_eq!(kept, values, "every value, once, in order");
     let all: usize = store.runs.iter().map(|run| run.events.len()).sum();
     assert_eq!(all, 760 + 150 + 14);

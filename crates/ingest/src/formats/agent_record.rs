@@ -117,18 +117,25 @@ struct AgentRecord {
 
 impl Default for AgentRecord {
     fn default() -> Self {
-        Self { model: None, round: 0, calls: Recent::new(), entries: Recent::new() }
+        Self {
+            model: None,
+            round: 0,
+            calls: Recent::new(),
+            entries: Recent::new(),
+        }
     }
 }
 
 impl Importer for AgentRecord {
     fn outer(&mut self, members: &[(String, Vec<u8>)], run: &mut Run<'_>) -> Result<(), Fault> {
         let member = |name: &str| {
-            members.iter().find(|(found, _)| found == name).map(|(_, json)| json.as_slice())
+            members
+                .iter()
+                .find(|(found, _)| found == name)
+                .map(|(_, json)| json.as_slice())
         };
-        let text = |name: &str| {
-            member(name).and_then(|json| serde_json::from_slice::<String>(json).ok())
-        };
+        let text =
+            |name: &str| member(name).and_then(|json| serde_json::from_slice::<String>(json).ok());
         if let Some(missing) = REQUIRED.iter().find(|name| member(name).is_none()) {
             return Err(Fault::malformed(format!("the record has no {missing}")));
         }
@@ -139,7 +146,10 @@ impl Importer for AgentRecord {
             let Object(meta) = serde_json::from_slice::<Object<AgentMeta<'_>>>(json)
                 .map_err(|error| within("session/agent-meta", &error))?;
             self.model = Some(name::model(&meta.model_id));
-            start.agent = meta.cli_name.map(Cow::into_owned).filter(|name| !name.is_empty());
+            start.agent = meta
+                .cli_name
+                .map(Cow::into_owned)
+                .filter(|name| !name.is_empty());
             start = start.with("model", &*meta.model_id);
         }
         for name in ["session/session-start", "created"] {
@@ -171,9 +181,16 @@ fn check(entry: &Entry<'_>) -> Result<(), Fault> {
         _ => None,
     };
     if let Some(missing) = missing {
-        return Err(Fault::malformed(format!("a {} has no {missing}", entry.r#type)));
+        return Err(Fault::malformed(format!(
+            "a {} has no {missing}",
+            entry.r#type
+        )));
     }
-    entry.children.iter().flatten().try_for_each(|Object(child)| check(child))
+    entry
+        .children
+        .iter()
+        .flatten()
+        .try_for_each(|Object(child)| check(child))
 }
 
 impl AgentRecord {
@@ -187,9 +204,18 @@ impl AgentRecord {
         let mut draft = Draft::new(Kind::Note);
         draft.actor = Some(agent.clone());
         draft.time = entry.timestamp.unwrap_or_default().0;
-        let parent = entry.parent_id.as_deref().and_then(|id| self.entries.get(id).copied());
+        let parent = entry
+            .parent_id
+            .as_deref()
+            .and_then(|id| self.entries.get(id).copied());
         draft.parent = parent.or(around);
-        let model = || entry.model_id.as_deref().map(name::model).or_else(|| self.model.clone());
+        let model = || {
+            entry
+                .model_id
+                .as_deref()
+                .map(name::model)
+                .or_else(|| self.model.clone())
+        };
         let mut tool = None;
         match &*entry.r#type {
             "user" => {
@@ -219,7 +245,9 @@ impl AgentRecord {
                 draft.actor = call.map(|(_, tool)| tool.clone());
                 draft.subject = Some(agent);
                 draft.cost = Some(0);
-                let failed = entry.is_error.unwrap_or(entry.status.as_deref() == Some("error"));
+                let failed = entry
+                    .is_error
+                    .unwrap_or(entry.status.as_deref() == Some("error"));
                 draft = draft.flag(Flags::ERROR, failed);
             }
             _ => draft.cost = Some(0),

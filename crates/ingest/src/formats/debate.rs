@@ -79,10 +79,17 @@ impl<'a> Turn<'a> {
     /// What was said.
     fn said(&self) -> &'a str {
         let said = self.piece.trim_start().strip_prefix(self.speaker);
-        let said = said.and_then(|rest| rest.strip_prefix(':')).unwrap_or(self.piece).trim();
+        let said = said
+            .and_then(|rest| rest.strip_prefix(':'))
+            .unwrap_or(self.piece)
+            .trim();
         let lines = said.trim_end_matches('-');
         // Only dashes on a line of their own are not part of it.
-        if lines.is_empty() || lines.ends_with('\n') { lines.trim_end() } else { said }
+        if lines.is_empty() || lines.ends_with('\n') {
+            lines.trim_end()
+        } else {
+            said
+        }
     }
 
     fn is_judge(&self) -> bool {
@@ -119,13 +126,17 @@ fn is_dashes(line: &str) -> bool {
 impl<'a> Transcript<'a> {
     fn parse(text: &'a str) -> Result<Self, Fault> {
         let (first, _) = claims(text).next().ok_or_else(|| {
-            Fault::malformed(format!("no line \"NAME{CLAIM}...\": nobody claims anything"))
+            Fault::malformed(format!(
+                "no line \"NAME{CLAIM}...\": nobody claims anything"
+            ))
         })?;
         let (question, _) = lines(&text[..first])
             .filter(|(_, line)| line.starts_with(QUESTION))
             .last()
             .ok_or_else(|| {
-                Fault::malformed(format!("no line \"{QUESTION} ...\" before the claims (byte {first})"))
+                Fault::malformed(format!(
+                    "no line \"{QUESTION} ...\" before the claims (byte {first})"
+                ))
             })?;
         let mut pieces = Vec::new();
         let mut at = first;
@@ -142,16 +153,26 @@ impl<'a> Transcript<'a> {
         let mut pieces = pieces.into_iter();
         let (_, opening) = pieces.next().unwrap_or((first, &text[first..]));
         let starts: Vec<(usize, &str)> = claims(opening).collect();
-        let ends = starts.iter().skip(1).map(|(at, _)| *at).chain([opening.len()]);
+        let ends = starts
+            .iter()
+            .skip(1)
+            .map(|(at, _)| *at)
+            .chain([opening.len()]);
         let mut claims: Vec<Turn<'_>> = starts
             .iter()
             .zip(ends)
-            .map(|(&(at, speaker), end)| Turn { speaker, piece: &opening[at..end] })
+            .map(|(&(at, speaker), end)| Turn {
+                speaker,
+                piece: &opening[at..end],
+            })
             .collect();
         let mut turns: Vec<Turn<'_>> = Vec::new();
         let mut begin = first + opening.len();
         for (at, piece) in pieces {
-            let speaker = piece.trim_start().split_once(':').map(|(speaker, _)| speaker);
+            let speaker = piece
+                .trim_start()
+                .split_once(':')
+                .map(|(speaker, _)| speaker);
             let speaker = speaker.filter(|speaker| {
                 is_name(speaker)
                     && (speaker.starts_with(JUDGE)
@@ -170,12 +191,18 @@ impl<'a> Transcript<'a> {
                     }
                 }
                 (None, None) => {
-                    let reason = format!("the turn at byte {at} names neither a debater nor a judge");
+                    let reason =
+                        format!("the turn at byte {at} names neither a debater nor a judge");
                     return Err(Fault::malformed(reason));
                 }
             }
         }
-        Ok(Self { context: &text[..question], question: &text[question..first], claims, turns })
+        Ok(Self {
+            context: &text[..question],
+            question: &text[question..first],
+            claims,
+            turns,
+        })
     }
 
     fn write(&self, run: &mut Run<'_>) -> Result<(), Fault> {
@@ -186,7 +213,11 @@ impl<'a> Transcript<'a> {
             run.emit(Draft::new(Kind::MessageIn).with("text", text))?;
         }
         run.source_bytes(self.question.as_bytes());
-        let question = self.question.strip_prefix(QUESTION).unwrap_or(self.question).trim();
+        let question = self
+            .question
+            .strip_prefix(QUESTION)
+            .unwrap_or(self.question)
+            .trim();
         run.emit(Draft::new(Kind::DebateOpened).with("text", question))?;
         for claim in &self.claims {
             self.event(Kind::Claim, claim, 0, None, run)?;
@@ -211,7 +242,11 @@ impl<'a> Transcript<'a> {
             } else {
                 let round = spoken.entry(turn.speaker).or_default();
                 *round += 1;
-                let kind = if *round == 1 { Kind::Claim } else { Kind::Rebuttal };
+                let kind = if *round == 1 {
+                    Kind::Claim
+                } else {
+                    Kind::Rebuttal
+                };
                 let parent = asked.filter(|_| kind == Kind::Rebuttal);
                 self.event(kind, turn, *round, parent, run)?;
             }
@@ -236,7 +271,10 @@ impl<'a> Transcript<'a> {
         draft.actor = Some(name::role(turn.speaker));
         // Between two, it is clear whom a debater argues against.
         if self.claims.len() == 2 && !turn.is_judge() {
-            let opponent = self.claims.iter().find(|claim| claim.speaker != turn.speaker);
+            let opponent = self
+                .claims
+                .iter()
+                .find(|claim| claim.speaker != turn.speaker);
             draft.subject = opponent.map(|claim| name::role(claim.speaker));
         }
         draft.round = round;

@@ -24,8 +24,9 @@ pub(crate) const SPEC: Spec = Spec {
     currency: "tokens",
     many_runs: true,
     recognises: |peek| {
-        let is_message =
-            |value: &Shallow<'_>| value.has("role") && (value.has("content") || value.has("tool_calls"));
+        let is_message = |value: &Shallow<'_>| {
+            value.has("role") && (value.has("content") || value.has("tool_calls"))
+        };
         peek.first()
             .is_some_and(|value| holds_messages(value) || (peek.is_list && is_message(value)))
     },
@@ -44,7 +45,9 @@ pub(crate) const SPEC: Spec = Spec {
 const LISTS: [&str; 2] = ["messages", "traj"];
 
 fn holds_messages(value: &Shallow<'_>) -> bool {
-    LISTS.iter().any(|list| value.get(list).is_some_and(|list| list.starts_with(b"[")))
+    LISTS
+        .iter()
+        .any(|list| value.get(list).is_some_and(|list| list.starts_with(b"[")))
 }
 
 #[derive(Deserialize)]
@@ -101,14 +104,20 @@ impl Importer for Chat {
     }
 
     fn record(&mut self, record: &str, run: &mut Run<'_>) -> Result<(), Fault> {
-        if peek::members(record.as_bytes()).iter().any(|(name, _)| *name == "role") {
+        if peek::members(record.as_bytes())
+            .iter()
+            .any(|(name, _)| *name == "role")
+        {
             let message = serde_json::from_str(record)?;
             return self.talk.message(&message, run);
         }
         let mut members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(record)?;
-        let list = LISTS.iter().find_map(|list| members.remove(*list)).ok_or_else(|| {
-            Fault::malformed("neither a message (\"role\") nor a list of them (\"messages\")")
-        })?;
+        let list = LISTS
+            .iter()
+            .find_map(|list| members.remove(*list))
+            .ok_or_else(|| {
+                Fault::malformed("neither a message (\"role\") nor a list of them (\"messages\")")
+            })?;
         let list: Vec<&RawValue> = serde_json::from_str(list.get())?;
         // All is read before anything is written.
         let mut messages = Vec::with_capacity(list.len());
@@ -117,13 +126,19 @@ impl Importer for Chat {
                 .map_err(|error| Fault::malformed(format!("message {}: {error}", index + 1)))?;
             messages.push((exact, message));
         }
-        let known = members.iter().map(|(name, json)| (&**name, *json)).collect();
+        let known = members
+            .iter()
+            .map(|(name, json)| (&**name, *json))
+            .collect();
         let (mut talk, start) = Talk::open(&known);
         // Messages that stand between lists of messages are a conversation of their own.
         self.talk = Talk::default();
         run.take_raw();
         run.set_outer(
-            known.iter().map(|(name, json)| ((*name).to_owned(), json.get().into())).collect(),
+            known
+                .iter()
+                .map(|(name, json)| ((*name).to_owned(), json.get().into()))
+                .collect(),
         );
         run.start(start)?;
         for (exact, message) in messages {
@@ -147,7 +162,12 @@ struct Talk {
 
 impl Default for Talk {
     fn default() -> Self {
-        Self { user: name::role("user"), model: None, round: 0, calls: Recent::new() }
+        Self {
+            user: name::role("user"),
+            model: None,
+            round: 0,
+            calls: Recent::new(),
+        }
     }
 }
 
@@ -155,11 +175,20 @@ impl Talk {
     /// What the members around the messages say.
     fn open(known: &BTreeMap<&str, &RawValue>) -> (Self, Start) {
         let text = |name: &str| known.get(name).and_then(|json| string(json));
-        let number = |name: &str| known.get(name).and_then(|json| json.get().parse::<u64>().ok());
-        let mut talk = Self { model: text("model").as_deref().map(name::model), ..Self::default() };
+        let number = |name: &str| {
+            known
+                .get(name)
+                .and_then(|json| json.get().parse::<u64>().ok())
+        };
+        let mut talk = Self {
+            model: text("model").as_deref().map(name::model),
+            ..Self::default()
+        };
         // A user that has a cost, known or not, is a model that plays one.
         if let Some(info) = known.get("info")
-            && peek::members(info.get().as_bytes()).iter().any(|(name, _)| *name == "user_cost")
+            && peek::members(info.get().as_bytes())
+                .iter()
+                .any(|(name, _)| *name == "user_cost")
         {
             talk.user = name::role("simulated-user");
         }

@@ -226,7 +226,10 @@ impl OpenCode {
         }
         run.put_aside();
         if is_new {
-            *self = Self { waiting: std::mem::take(&mut self.waiting), ..Self::default() };
+            *self = Self {
+                waiting: std::mem::take(&mut self.waiting),
+                ..Self::default()
+            };
             self.session = Some(session.to_owned());
             run.start(Start::new(SPEC.currency).with("session", session))?;
         }
@@ -252,11 +255,18 @@ impl OpenCode {
     ) -> Result<(), Fault> {
         let is_answer = role == "assistant";
         let mut known = self.messages.get(id).copied().unwrap_or_default();
-        let time = message.time.as_ref().and_then(|Object(time)| match is_answer {
-            true => time.completed.or(time.created),
-            false => time.created,
+        let time = message
+            .time
+            .as_ref()
+            .and_then(|Object(time)| match is_answer {
+                true => time.completed.or(time.created),
+                false => time.created,
+            });
+        let mut draft = Draft::new(if is_answer {
+            Kind::ModelCall
+        } else {
+            Kind::Note
         });
-        let mut draft = Draft::new(if is_answer { Kind::ModelCall } else { Kind::Note });
         draft.time = time.unwrap_or_default().0;
         draft.round = self.round;
         draft.cost = Some(0);
@@ -276,7 +286,10 @@ impl OpenCode {
                     Some(added)
                 }
             };
-            let asked = message.parent.as_deref().and_then(|parent| self.messages.get(parent));
+            let asked = message
+                .parent
+                .as_deref()
+                .and_then(|parent| self.messages.get(parent));
             draft.parent = asked.and_then(|asked| asked.seq);
             draft = draft
                 .flag(Flags::ERROR, failed.is_some())
@@ -358,8 +371,9 @@ impl OpenCode {
         let time = state.time.as_ref().map(|Object(time)| time);
         let (input, output) = (filled(state.input), filled(state.output));
         let error = filled(state.error);
-        let mut asked =
-            Draft::new(Kind::ToolCall).with_some("call_id", call_id).with_some("input", input);
+        let mut asked = Draft::new(Kind::ToolCall)
+            .with_some("call_id", call_id)
+            .with_some("input", input);
         asked.actor = Some(agent.clone());
         asked.subject = Some(tool.clone());
         asked.time = time.and_then(|time| time.start).unwrap_or_default().0;
@@ -374,7 +388,10 @@ impl OpenCode {
                 .with_some("error", error);
             came.actor = Some(tool);
             came.subject = Some(agent);
-            came.time = time.and_then(|time| time.end.or(time.start)).unwrap_or_default().0;
+            came.time = time
+                .and_then(|time| time.end.or(time.start))
+                .unwrap_or_default()
+                .0;
             came.round = self.round;
             came.cost = Some(0);
             came.parent = Some(seq);

@@ -101,14 +101,22 @@ struct SweAgent {
 
 impl Default for SweAgent {
     fn default() -> Self {
-        Self { round: 0, calls: Recent::new(), waiting: None, exit_status: None }
+        Self {
+            round: 0,
+            calls: Recent::new(),
+            waiting: None,
+            exit_status: None,
+        }
     }
 }
 
 impl Importer for SweAgent {
     fn outer(&mut self, members: &[(String, Vec<u8>)], run: &mut Run<'_>) -> Result<(), Fault> {
         let member = |name: &str| {
-            members.iter().find(|(found, _)| found == name).map(|(_, json)| json.as_slice())
+            members
+                .iter()
+                .find(|(found, _)| found == name)
+                .map(|(_, json)| json.as_slice())
         };
         if let Some(info) = member("info").filter(|json| json.starts_with(b"{")) {
             let Object(info) = serde_json::from_slice::<Object<Info<'_>>>(info)?;
@@ -118,9 +126,14 @@ impl Importer for SweAgent {
         run.start(Start::new(SPEC.currency))?;
         // Beside the steps, only the history tells what the agent was asked.
         if let Some(history) = member("history").filter(|json| json.starts_with(b"[")) {
-            for (index, exact) in serde_json::from_slice::<Vec<&RawValue>>(history)?.iter().enumerate() {
+            for (index, exact) in serde_json::from_slice::<Vec<&RawValue>>(history)?
+                .iter()
+                .enumerate()
+            {
                 let Object(message) = serde_json::from_str::<Object<Message<'_>>>(exact.get())
-                    .map_err(|error| Fault::malformed(format!("history, {}: {error}", index + 1)))?;
+                    .map_err(|error| {
+                        Fault::malformed(format!("history, {}: {error}", index + 1))
+                    })?;
                 if message.role == "assistant" && !message.is_demo {
                     break;
                 }
