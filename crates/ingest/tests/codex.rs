@@ -124,6 +124,12 @@ fn tokens(total: u64) -> String {
     )
 }
 
+/// A report of the first call since the count began anew.
+fn tokens_anew(total: u64) -> String {
+    let last = format!("\"info\":{{\"last_token_usage\":{{\"total_tokens\":{total}}},");
+    tokens(total).replace("\"info\":{", &last)
+}
+
 const SAID: &str = r#"{"type":"message","role":"assistant","content":[{"type":"output_text","text":"a"},{"type":"output_text","text":"b"}]}"#;
 
 #[test]
@@ -137,6 +143,9 @@ fn cumulative_figures_are_counted_by_their_growth() {
         said.clone(),
         tokens(150),
         tokens(30),
+        tokens_anew(40),
+        tokens_anew(40),
+        tokens(45),
     ];
     let run = one(lines.join("\n").as_bytes());
     let costs: Vec<u64> = run
@@ -144,9 +153,9 @@ fn cumulative_figures_are_counted_by_their_growth() {
         .iter()
         .map(|event| event.cost.unwrap() / 1_000_000)
         .collect();
-    assert_eq!(costs, [0, 0, 0, 100, 0, 0, 50, 30, 0]);
-    let rounds: Vec<u32> = run.events[1..8].iter().map(|event| event.round).collect();
-    assert_eq!(rounds, [0, 0, 1, 1, 1, 2, 3]);
+    assert_eq!(costs, [0, 0, 0, 100, 0, 0, 50, 30, 40, 0, 5, 0]);
+    let rounds: Vec<u32> = run.events[1..11].iter().map(|event| event.round).collect();
+    assert_eq!(rounds, [0, 0, 1, 1, 1, 2, 3, 4, 4, 5]);
     assert_eq!(text(&run.events[1], "text"), Some("a\nb"));
 }
 

@@ -97,7 +97,10 @@ struct Event<'a> {
 
 #[derive(Deserialize)]
 struct TokenInfo {
+    /// All calls of the session.
     total_token_usage: Option<Object<Usage>>,
+    /// The last call.
+    last_token_usage: Option<Object<Usage>>,
 }
 
 #[derive(Deserialize)]
@@ -243,21 +246,25 @@ impl Codex {
 
     /// The session's tokens so far; often reported twice.
     fn token_count(&mut self, event: Event<'_>, time: u64, run: &mut Run<'_>) -> Result<(), Fault> {
-        let info = event
-            .info
-            .map(|info| serde_json::from_str::<Option<Object<TokenInfo>>>(info.get()));
-        let usage = info
-            .transpose()?
-            .flatten()
-            .and_then(|info| info.0.total_token_usage);
-        let total = usage.and_then(|usage| usage.0.total());
-        // A smaller figure than before means that the count began anew.
-        let growth = total.map(|total| {
-            if total < self.counted {
-                total
-            } else {
-                total - self.counted
-            }
+        let info: Option<Object<TokenInfo>> = match event.info {
+            Some(info) => serde_json::from_str(info.get())?,
+            None => None,
+        };
+        let tokens = |usage: Option<&Object<Usage>>| usage.and_then(|usage| usage.0.total());
+        let total = tokens(
+            info.as_ref()
+                .and_then(|info| info.0.total_token_usage.as_ref()),
+        );
+        let last = tokens(
+            info.as_ref()
+                .and_then(|info| info.0.last_token_usage.as_ref()),
+        );
+        let growth = total.map(|total| match total.checked_sub(self.counted) {
+            Some(0) => 0,
+            Some(growth) if last != Some(total) => growth,
+            // A smaller figure than before, or one that is all the last call's, means that the count
+            // began anew, as some versions do when they resume a session.
+            _ => total,
         });
         let mut draft = match growth {
             None | Some(0) => self.draft(Kind::Note, time).with("type", event.kind),
