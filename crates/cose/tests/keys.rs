@@ -126,6 +126,37 @@ fn absurd_key_derivation_costs_are_refused() {
     assert!(refusal(pbkdf2(0)).contains("no iterations"));
 }
 
+/// One wrong passphrase in 256 decrypts to valid padding around garbage: it is no less wrong.
+#[test]
+fn every_wrong_passphrase_is_called_that() {
+    let key = key(Algorithm::Ed25519, 9);
+    let (_, der) = SecretDocument::from_pem(&key.to_pem().unwrap()).unwrap();
+    let parameters = Parameters {
+        kdf: Kdf::Pbkdf2(Pbkdf2Params::hmac_sha256(1, &[1; 16]).unwrap()),
+        encryption: Cipher::Aes256Cbc { iv: [0; 16] },
+    };
+    let ciphertext = parameters.encrypt(PASSPHRASE, der.as_bytes()).unwrap();
+    let info = EncryptedPrivateKeyInfo {
+        encryption_algorithm: EncryptionScheme::from(parameters),
+        encrypted_data: OctetStringRef::new(&ciphertext).unwrap(),
+    };
+    let pem = SecretDocument::try_from(&info)
+        .unwrap()
+        .to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)
+        .unwrap();
+    assert_eq!(
+        SigningKey::from_pem(&pem, Some(PASSPHRASE)).unwrap().id(),
+        key.id()
+    );
+    for wrong in 0..2000_u32 {
+        let read = SigningKey::from_pem(&pem, Some(&wrong.to_be_bytes()));
+        assert!(
+            matches!(read, Err(Error::WrongPassphrase)),
+            "{wrong}: {read:?}"
+        );
+    }
+}
+
 #[test]
 fn pem_that_is_not_one_of_our_blocks_is_refused() {
     let key = key(Algorithm::P256, 9);

@@ -65,7 +65,12 @@ impl SigningKey {
             LABEL => Self::from_pkcs8(document.as_bytes()),
             LABEL_ENCRYPTED => {
                 let passphrase = passphrase.ok_or(Error::PassphraseNeeded)?;
-                Self::from_pkcs8(&encryption::decrypt(document.as_bytes(), passphrase)?)
+                let der = encryption::decrypt(document.as_bytes(), passphrase)?;
+                // One wrong passphrase in 256 leaves valid padding, and then garbage.
+                Self::from_pkcs8(&der).map_err(|error| match error {
+                    Error::MalformedKey(_) => Error::WrongPassphrase,
+                    other => other,
+                })
             }
             "EC PRIVATE KEY" => Err(malformed(
                 "found SEC1; convert it with `openssl pkcs8 -topk8`".into(),
