@@ -19,6 +19,7 @@ pub(crate) fn text<T: AsRef<str>>(text: &Option<T>) -> Option<&str> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -28,8 +28,7 @@ fn a_transcript_becomes_the_documented_events() {
     ] {
         let run = one(input.as_bytes());
         assert_eq!((run.info.mode, &*run.info.format), (Mode::Debate, "debate"));
-        let rows: Vec<(Kind, u32, Option<u32>, Option<&str>, Option<&str>)> = run.events
-            [1..run.events.len() - 1]
+        let rows: Vec<_> = run.events[1..run.events.len() - 1]
             .iter()
             .map(|e| {
                 (
