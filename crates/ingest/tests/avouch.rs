@@ -325,3 +325,21 @@ fn the_users_name_and_agent_count_more_than_the_inputs() {
     assert_eq!(store.runs[0].info.agent, "a");
     assert_eq!(store.runs[0].events[0].actor.as_deref(), Some("agent:a"));
 }
+
+#[test]
+fn the_documents_examples_are_read() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ingest.md");
+    let Ok(document) = std::fs::read_to_string(file) else {
+        eprintln!("skipped: the document is not packaged with the crate");
+        return;
+    };
+    let examples: Vec<&str> = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("    {").map(|_| line.trim()))
+        .collect();
+    assert_eq!(examples.len(), 2);
+    let run = one(examples.join("\n").as_bytes());
+    assert_eq!(run.info.agent, "planner");
+    assert_eq!(run.events[1].subject.as_deref(), Some("tool:maps/route"));
+    assert_eq!(run.events[1].cost, Some(1200));
+}

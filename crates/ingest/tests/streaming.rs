@@ -146,15 +146,27 @@ fn inputs_of_256_megabytes_need_a_few() {
 #[ignore = "a measurement"]
 fn speed_of_the_samples() {
     for file in ["claude-opus-4-6", "codex-gpt-5-2", "cursor-gpt-5-2"] {
-        let Some(block) = common::shared(&format!("sessions/{file}.jsonl")) else { continue };
+        let Some(block) = common::shared(&format!("sessions/{file}.jsonl")) else {
+            continue;
+        };
         let block = [block.trim_ascii_end(), b"\n"].concat();
         let times = (100 << 20) / block.len() as u64;
         let bytes = block.len() as u64 * times;
-        let input = Repeated { head: Vec::new(), block, tail: Vec::new(), times, at: 0 };
+        let input = Repeated {
+            head: Vec::new(),
+            block,
+            tail: Vec::new(),
+            times,
+            at: 0,
+        };
         let start = Instant::now();
         let events = count(input, &Options::default());
         let seconds = start.elapsed().as_secs_f64();
-        println!("{file}: {:.0} events/s, {:.0} MB/s", events as f64 / seconds, bytes as f64 / seconds / 1e6);
+        println!(
+            "{file}: {:.0} events/s, {:.0} MB/s",
+            events as f64 / seconds,
+            bytes as f64 / seconds / 1e6
+        );
     }
 }
 
