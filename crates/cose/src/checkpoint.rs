@@ -78,7 +78,11 @@ impl Checkpoint {
 
     /// Reads a signed checkpoint and checks that it is its log's: signed by `key`, under the key's own name.
     pub fn open(note: &str, key: &NoteKey) -> Result<Self, Error> {
-        let note = Note::parse(note)?;
+        Self::open_note(&Note::parse(note)?, key)
+    }
+
+    /// [`Checkpoint::open`], of a note that has been read already.
+    pub fn open_note(note: &Note, key: &NoteKey) -> Result<Self, Error> {
         note.verify(key)?;
         let checkpoint = Self::parse(note.text())?;
         if checkpoint.origin != key.name() {
@@ -108,7 +112,12 @@ impl fmt::Display for Checkpoint {
 }
 
 fn parse_size(text: &str) -> Option<TreeSize> {
+    parse_decimal(text).map(TreeSize)
+}
+
+/// ASCII digits without leading zeros.
+pub(crate) fn parse_decimal(text: &str) -> Option<u64> {
     let canonical =
         text == "0" || (!text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit()));
-    canonical.then(|| text.parse().ok()).flatten().map(TreeSize)
+    canonical.then(|| text.parse().ok()).flatten()
 }

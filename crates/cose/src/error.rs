@@ -122,6 +122,30 @@ pub enum Error {
     /// No signature in the note is by the given key.
     #[error("the note has no signature by {0}")]
     NoSignatureBy(String),
+    /// Fewer witnesses than needed have cosigned.
+    #[error("{found} of the known witnesses cosigned, {needed} must")]
+    NotEnoughCosigners {
+        /// How many are needed.
+        needed: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A cosignature that a known witness is said to have made is not one.
+    #[error("cosignature by {name}: {reason}")]
+    Cosignature {
+        /// The witness's name.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A tlog-proof file is malformed.
+    #[error("tlog-proof, line {line}: {reason}")]
+    TlogProof {
+        /// Line number, from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: &'static str,
+    },
     /// A checkpoint's text is malformed.
     #[error("checkpoint, line {line}: {reason}")]
     Checkpoint {

@@ -4,6 +4,7 @@
 //! - [`statement`]: an issuer's COSE_Sign1 claim about one run, in the one form that is ever stored.
 //! - [`receipt`]: a log's COSE Receipt (RFC 9942) that an entry is in it.
 //! - [`note`] and [`checkpoint`]: C2SP signed notes, and a log's signed size and root.
+//! - [`cosignature`]: witnesses' signatures on checkpoints. [`tlog_proof`]: inclusion as a text file.
 //! - [`sign1`]: a checker for other people's COSE_Sign1 and COSE_Sign messages (RFC 9052).
 //!
 //! Our own forms have exactly one encoding each and are parsed strictly; [`sign1`] is as tolerant as
@@ -29,6 +30,7 @@
 extern crate alloc;
 
 pub mod checkpoint;
+pub mod cosignature;
 mod error;
 pub mod key;
 mod lax;
@@ -37,11 +39,14 @@ pub mod receipt;
 pub mod sign1;
 pub mod statement;
 mod stored;
+pub mod tlog_proof;
 
 pub use checkpoint::Checkpoint;
+pub use cosignature::{Cosigned, CosignerKey};
 pub use error::Error;
 pub use key::{Algorithm, KeyId, SigningKey, VerifyingKey};
 pub use note::{Note, NoteKey};
 pub use receipt::{InclusionReceipt, Receipt};
 pub use sign1::{Sign, Sign1};
 pub use statement::Statement;
+pub use tlog_proof::TlogProof;

@@ -1,7 +1,8 @@
 //! Signed notes (c2sp.org/signed-note): text, a blank line, and one line per signature.
 //!
-//! Only Ed25519 signatures (type 1) are made and checked; those of other types and unknown keys are
-//! kept as they are, as the specification asks.
+//! Here, plain Ed25519 signatures (type 1) are made and checked, and in [`crate::cosignature`] those of
+//! witnesses (type 4); those of other types and unknown keys are kept as they are, as the specification
+//! asks.
 
 use alloc::format;
 use alloc::string::String;
@@ -17,7 +18,7 @@ use crate::Error;
 use crate::key::{SigningKey, VerifyingKey};
 
 /// Signature type of plain Ed25519.
-const ED25519: u8 = 1;
+pub(crate) const ED25519: u8 = 1;
 const SIGNATURE_PREFIX: &str = "\u{2014} ";
 
 /// Most bytes in a note: room for dozens of post-quantum signatures.
@@ -54,6 +55,38 @@ impl NoteSignature {
     /// The signature's bytes.
     pub fn signature(&self) -> &[u8] {
         &self.signature
+    }
+
+    pub(crate) fn new(name: &str, hash: [u8; 4], signature: Vec<u8>) -> Self {
+        Self {
+            name: name.into(),
+            hash,
+            signature,
+        }
+    }
+}
+
+impl fmt::Display for NoteSignature {
+    /// Writes the line, without its newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut blob = self.hash.to_vec();
+        blob.extend_from_slice(&self.signature);
+        write!(
+            f,
+            "{SIGNATURE_PREFIX}{} {}",
+            self.name,
+            STANDARD.encode(blob)
+        )
+    }
+}
+
+impl FromStr for NoteSignature {
+    type Err = Error;
+
+    /// Reads one line, without its newline.
+    fn from_str(line: &str) -> Result<Self, Error> {
+        check_text(line)
+            .and_then(|()| parse_signature(line).map_err(|reason| Error::Note { line: 1, reason }))
     }
 }
 
@@ -121,14 +154,22 @@ impl Note {
     /// [`Error::Unsupported`] for a key other than Ed25519, [`Error::NoteKey`] for a malformed name.
     pub fn sign(&mut self, name: &str, key: &SigningKey) -> Result<(), Error> {
         let note_key = NoteKey::new(name, key.verifying_key())?;
+        let signature = key.sign(self.text.as_bytes()).to_vec();
+        self.add(NoteSignature::new(name, note_key.hash, signature))
+    }
+
+    /// Adds a signature that someone else made, unchecked. One that is there already is not repeated.
+    ///
+    /// # Errors
+    /// [`Error::Note`] when there are [`MAX_SIGNATURES`] already.
+    pub fn add(&mut self, signature: NoteSignature) -> Result<(), Error> {
+        if self.signatures.contains(&signature) {
+            return Ok(());
+        }
         if self.signatures.len() == MAX_SIGNATURES {
             return Err(whole("more than 100 signatures"));
         }
-        self.signatures.push(NoteSignature {
-            name: name.into(),
-            hash: note_key.hash,
-            signature: key.sign(self.text.as_bytes()).to_vec(),
-        });
+        self.signatures.push(signature);
         Ok(())
     }
 
@@ -154,17 +195,9 @@ impl fmt::Display for Note {
     /// Writes the note as it is stored and sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        for line in &self.signatures {
-            let mut blob = line.hash.to_vec();
-            blob.extend_from_slice(&line.signature);
-            writeln!(
-                f,
-                "{SIGNATURE_PREFIX}{} {}",
-                line.name,
-                STANDARD.encode(blob)
-            )?;
-        }
-        Ok(())
+        self.signatures
+            .iter()
+            .try_for_each(|line| writeln!(f, "{line}"))
     }
 }
 
@@ -187,18 +220,9 @@ pub struct NoteKey {
 impl NoteKey {
     /// Names an Ed25519 key.
     pub fn new(name: &str, key: VerifyingKey) -> Result<Self, Error> {
-        check_name(name).map_err(Error::NoteKey)?;
-        let Some(bytes) = key.as_ed25519() else {
-            return Err(Error::Unsupported(format!(
-                "{} in signed notes",
-                key.algorithm()
-            )));
-        };
-        let digest = sha256(&[name.as_bytes(), b"\n", &[ED25519], bytes]);
-        let [a, b, c, d, ..] = digest.0;
         Ok(Self {
             name: name.into(),
-            hash: [a, b, c, d],
+            hash: key_hash(ED25519, name, &key)?,
             key,
         })
     }
@@ -221,15 +245,7 @@ impl NoteKey {
 
 impl fmt::Display for NoteKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut blob = Vec::from([ED25519]);
-        blob.extend_from_slice(self.key.as_ed25519().map_or(&[], |key| key.as_slice()));
-        write!(
-            f,
-            "{}+{}+{}",
-            self.name,
-            hex::encode(self.hash),
-            STANDARD.encode(blob)
-        )
+        fmt_key(f, ED25519, &self.name, self.hash, &self.key)
     }
 }
 
@@ -237,37 +253,79 @@ impl FromStr for NoteKey {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        // Standard base64 may hold a plus itself, so only the first two separate.
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(hash), Some(blob)) = (parts.next(), parts.next(), parts.next())
-        else {
-            return Err(Error::NoteKey("expected name+hash+base64"));
-        };
-        if name == "PRIVATE" {
-            return Err(Error::NoteKey(
-                "this is a private key: keep it secret, and give the public one",
-            ));
-        }
-        let blob = STANDARD
-            .decode(blob)
-            .map_err(|_| Error::NoteKey("the key is not base64"))?;
-        let key = match blob.split_first() {
-            Some((&ED25519, key)) => key
-                .try_into()
-                .map_err(|_| Error::NoteKey("an Ed25519 key has 32 bytes"))?,
-            Some((kind, _)) => {
-                return Err(Error::Unsupported(format!("note signature type {kind}")));
-            }
-            None => return Err(Error::NoteKey("the key is empty")),
-        };
-        let parsed = Self::new(name, VerifyingKey::from_ed25519(key)?)?;
-        if hash != hex::encode(parsed.hash) {
-            return Err(Error::NoteKey(
-                "the hash does not fit the name and key: one of them is mistyped",
-            ));
-        }
-        Ok(parsed)
+        let (name, key) = parse_key(text, ED25519)?;
+        Self::new(name, key)
     }
+}
+
+/// First four bytes of SHA-256(name || 0x0A || signature type || public key).
+pub(crate) fn key_hash(kind: u8, name: &str, key: &VerifyingKey) -> Result<[u8; 4], Error> {
+    check_name(name).map_err(Error::NoteKey)?;
+    let Some(bytes) = key.as_ed25519() else {
+        return Err(Error::Unsupported(format!(
+            "{} in signed notes",
+            key.algorithm()
+        )));
+    };
+    let digest = sha256(&[name.as_bytes(), b"\n", &[kind], bytes]);
+    let [a, b, c, d, ..] = digest.0;
+    Ok([a, b, c, d])
+}
+
+/// Writes a verifier key (vkey): `name+hash+base64(type || key)`.
+pub(crate) fn fmt_key(
+    f: &mut fmt::Formatter<'_>,
+    kind: u8,
+    name: &str,
+    hash: [u8; 4],
+    key: &VerifyingKey,
+) -> fmt::Result {
+    let mut blob = Vec::from([kind]);
+    blob.extend_from_slice(key.as_ed25519().map_or(&[], |key| key.as_slice()));
+    write!(f, "{name}+{}+{}", hex::encode(hash), STANDARD.encode(blob))
+}
+
+/// Reads a verifier key of this signature type, and checks its hash.
+pub(crate) fn parse_key(text: &str, kind: u8) -> Result<(&str, VerifyingKey), Error> {
+    // Standard base64 may hold a plus itself, so only the first two separate.
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(hash), Some(blob)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Error::NoteKey("expected name+hash+base64"));
+    };
+    if name == "PRIVATE" {
+        return Err(Error::NoteKey(
+            "this is a private key: keep it secret, and give the public one",
+        ));
+    }
+    let blob = STANDARD
+        .decode(blob)
+        .map_err(|_| Error::NoteKey("the key is not base64"))?;
+    let key = match blob.split_first() {
+        Some((&found, key)) if found == kind => key
+            .try_into()
+            .map_err(|_| Error::NoteKey("an Ed25519 key has 32 bytes"))?,
+        Some((&crate::cosignature::COSIGNATURE, _)) => {
+            return Err(Error::NoteKey(
+                "this is a witness's key (type 4), and a log's (type 1) is needed",
+            ));
+        }
+        Some((&ED25519, _)) => {
+            return Err(Error::NoteKey(
+                "this is a log's key (type 1), and a witness's (type 4) is needed",
+            ));
+        }
+        Some((other, _)) => {
+            return Err(Error::Unsupported(format!("note signature type {other}")));
+        }
+        None => return Err(Error::NoteKey("the key is empty")),
+    };
+    let key = VerifyingKey::from_ed25519(key)?;
+    if hash != hex::encode(key_hash(kind, name, &key)?) {
+        return Err(Error::NoteKey(
+            "the hash does not fit the name and key: one of them is mistyped",
+        ));
+    }
+    Ok((name, key))
 }
 
 fn whole(reason: &'static str) -> Error {

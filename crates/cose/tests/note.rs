@@ -266,7 +266,7 @@ fn malformed_note_keys_are_refused() {
     assert!(refusal("a+00000000+AQ==").contains("32 bytes"));
     assert!(refusal("a+00000000+").contains("empty"));
     assert!(refusal("a+00000000+!").contains("not base64"));
-    assert!(refusal("a+00000000+BAAA").contains("note signature type 4 is not supported"));
+    assert!(refusal("a+00000000+BgAA").contains("note signature type 6 is not supported"));
     assert!(refusal("PRIVATE+KEY+a+00000000+AQ==").contains("private key"));
     assert!(refusal(&TESSERA_KEY.replace("example.com/log", "two words")).contains("no spaces"));
 }
