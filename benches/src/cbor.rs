@@ -16,6 +16,7 @@ pub(crate) fn run() -> Result<()> {
     for (name, bytes) in [
         ("tool-call records", records()?),
         ("packed events", events()),
+        ("small items", small_items()?),
     ] {
         compare(name, &bytes)?;
     }
