@@ -217,8 +217,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// How long a write waits for another process before it gives up with [`Error::Busy`]; a
-    /// minute unless told.
+    /// How long a write waits for another process before it gives up with [`Error::Busy`]:
+    /// five minutes unless told.
     pub fn set_busy_timeout(&self, timeout: Duration) -> Result<(), Error> {
         Ok(self.conn.busy_timeout(timeout)?)
     }

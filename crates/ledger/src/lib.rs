@@ -15,6 +15,49 @@
 //! What it is not: it draws no randomness, reads no clock, holds no private key (they are passed in),
 //! and knows no input format.
 //!
+//! ```
+//! use avouch_cose::{Algorithm, SigningKey};
+//! use avouch_ledger::{Identity, Ledger, RunInfo, Sealer};
+//! # use avouch_trace::{Body, Decision, Field, Flags, Header, Kind, Mode, NameId, RunId, Salt, Source};
+//! # let header = |seq, kind| Header {
+//! #     kind, decision: Decision::None, flags: Flags::NONE, round: 0, seq, time: 0, cost: None,
+//! #     budget: None, score: None, parent: None, actor: NameId::NONE, subject: NameId::NONE,
+//! # };
+//! # let body = |text: &str| {
+//! #     let field = Field::from_value(Salt([1; 16]), "text", &text.to_owned().into())?;
+//! #     Body::new(Salt([2; 16]), vec![field])
+//! # };
+//! # let info = RunInfo {
+//! #     id: RunId([7; 16]), name: "first".into(), agent: "agent".into(), mode: Mode::Execution,
+//! #     currency: "tokens".into(), parents: vec![], input: None,
+//! #     source: Source { format: "avouch".into(), integrity: None },
+//! # };
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("ledger.db");
+//! // Keys come from the operating system's randomness, not from constants as here.
+//! let issuer_key = SigningKey::generate(Algorithm::Ed25519, &[1; 32])?;
+//! let log_key = SigningKey::generate(Algorithm::Ed25519, &[2; 32])?;
+//! let ledger = Ledger::create(&path, &Identity {
+//!     issuer: "https://issuer.example".into(),
+//!     issuer_key: issuer_key.verifying_key(),
+//!     log_origin: "log.example".into(),
+//!     log_key: log_key.verifying_key(),
+//! })?;
+//!
+//! let mut batch = ledger.batch()?;
+//! let run = batch.new_run(&info)?;
+//! batch.append(run, &header(0, Kind::RunStart), &body("hello")?)?;
+//! batch.append(run, &header(1, Kind::RunEnd), &body("bye")?)?;
+//! batch.commit()?;
+//!
+//! let sealer = Sealer { issuer_key: &issuer_key, log_key: &log_key, iat: 1_700_000_000 };
+//! let sealed = ledger.seal(&[run], &sealer, &mut |_progress| ())?;
+//! let receipt = ledger.receipt(sealed[0].log_index, &log_key)?;
+//! assert!(receipt.is_some());
+//! assert_eq!(ledger.fsck(&mut |_progress| ())?.finding, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! What `fsck` cannot see: nothing inside the file binds the newest events of a run that is not yet
 //! sealed, so someone who can write the file can drop or rewrite them. Sealing ends that.
 

@@ -13,8 +13,8 @@ pub(crate) const VERSION: i32 = 1;
 
 const TABLES: &str = include_str!("schema.sql");
 
-/// How long a writer waits for another by default: longer than a large import takes.
-pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a writer waits for another by default: longer than an import of a million events takes.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(300);
 /// Kibibytes of page cache, negative as SQLite wants it.
 const CACHE_KIB: i64 = -32 * 1024;
 /// A WAL that a large import grew is cut back to this.

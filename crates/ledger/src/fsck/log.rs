@@ -49,7 +49,7 @@ pub(super) fn check(
         counts.checkpoints = checkpoints.checked;
         meter.tick();
     }
-    checkpoints.finish(conn, &leaves)?;
+    checkpoints.finish(&leaves)?;
     check_no_stray_nodes(conn, leaves.size().0)
 }
 
@@ -174,16 +174,15 @@ fn is_signed(
 /// The checkpoints, in the order of their sizes, as the log reaches them.
 struct Checkpoints<'c> {
     conn: &'c Connection,
-    key: NoteKey,
+    note_key: NoteKey,
     checked: u64,
 }
 
 impl<'c> Checkpoints<'c> {
     fn new(conn: &'c Connection, identity: &Identity) -> Result<Self, Error> {
-        let key = identity.note_key()?;
         Ok(Self {
             conn,
-            key,
+            note_key: identity.note_key()?,
             checked: 0,
         })
     }
@@ -195,13 +194,11 @@ impl<'c> Checkpoints<'c> {
         let row = self
             .conn
             .prepare_cached(sql)?
-            .query_row([self::key(size)], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get(1)?))
-            });
+            .query_row([key(size)], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
         let Some((id, note)) = row.optional()? else {
             return Ok(());
         };
-        let signed = open_checkpoint(&self.key, size, note)?;
+        let signed = open_checkpoint(&self.note_key, size, note)?;
         let wrong = |rule| Err(Error::corrupt(Place::Checkpoint { size }, rule));
         if signed.checkpoint.root != leaves.root() {
             return wrong("the log has another root at this size");
@@ -214,22 +211,24 @@ impl<'c> Checkpoints<'c> {
     }
 
     /// The last checkpoint is for the whole log, and there is none beyond it.
-    fn finish(self, conn: &Connection, leaves: &Frontier) -> Result<(), Error> {
+    fn finish(self, leaves: &Frontier) -> Result<(), Error> {
         let size = leaves.size().0;
         let sql = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1";
-        let last = conn.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
+        let last = self
+            .conn
+            .query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
         let (last, note) = last.optional()?.unwrap_or((0, String::new()));
         let last = last as u64;
         let missing = "the row is missing";
         if last > size {
             // If the log signed for more statements than there are, they are what is missing.
-            open_checkpoint(&self.key, last, note)?;
+            open_checkpoint(&self.note_key, last, note)?;
             return Err(wrong(LeafIndex(size), missing));
         }
         if last < size {
             return Err(Error::corrupt(Place::Checkpoint { size }, missing));
         }
-        if self.checked != super::count(conn, "checkpoints")? {
+        if self.checked != count(self.conn, "checkpoints")? {
             return Err(Error::corrupt(
                 Place::Checkpoint { size },
                 "there are rows between the others",
