@@ -6,6 +6,34 @@
 //! of each format is written down in `docs/ingest.md`.
 //!
 //! This crate has no clock and no randomness, and it stores nothing: a [`Sink`] does.
+//!
+//! ```
+//! use std::{convert::Infallible, io::Cursor};
+//! use avouch_ingest::{Draft, InputId, Options, Outcome, RunInfo, Sink, ingest};
+//!
+//! /// Keeps the kinds of events, of every run alike.
+//! #[derive(Default)]
+//! struct Kinds(Vec<String>);
+//!
+//! impl Sink for Kinds {
+//!     type Error = Infallible;
+//!     fn existing(&mut self, _: &InputId) -> Result<Option<String>, Infallible> { Ok(None) }
+//!     fn begin(&mut self, _: &RunInfo) -> Result<(), Infallible> { Ok(()) }
+//!     fn event(&mut self, draft: Draft) -> Result<(), Infallible> {
+//!         self.0.push(draft.kind.to_string());
+//!         Ok(())
+//!     }
+//!     fn finish(&mut self) -> Result<String, Infallible> { Ok("first".to_owned()) }
+//!     fn abort(&mut self) -> Result<(), Infallible> { Ok(()) }
+//! }
+//!
+//! let session = r#"{"kind":"tool-call","time":"2026-01-02T03:04:05Z","subject":"tool:grep"}"#;
+//! let mut kinds = Kinds::default();
+//! let outcomes = ingest("session.jsonl", Cursor::new(session), &Options::default(), &mut kinds)?;
+//! assert!(matches!(outcomes[..], [Outcome::Ingested { events: 3, .. }]));
+//! assert_eq!(kinds.0, ["run-start", "tool-call", "run-end"]);
+//! # Ok::<(), avouch_ingest::Error>(())
+//! ```
 
 mod document;
 mod driver;

@@ -189,8 +189,21 @@ fn formats_are_recognised_in_the_samples() {
         ("debate/how-to-make-friends-1.txt", Format::Debate),
     ] {
         if let Some(input) = shared(file) {
-            let start = &input[..input.len().min(1 << 20)];
-            assert_eq!(Format::detect(start), Some(format), "{file}");
+            for length in [1 << 20, 60_000, 8_192] {
+                let start = &input[..input.len().min(length)];
+                assert_eq!(
+                    Format::detect(start),
+                    Some(format),
+                    "{file}, {length} bytes"
+                );
+            }
+            for length in 0..1_000 {
+                let found = Format::detect(&input[..length]);
+                assert!(
+                    found.is_none_or(|found| found == format),
+                    "{file}, {length} bytes"
+                );
+            }
         }
     }
 }
