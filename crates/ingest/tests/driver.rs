@@ -189,7 +189,9 @@ fn formats_are_recognised_in_the_samples() {
         ("debate/how-to-make-friends-1.txt", Format::Debate),
     ] {
         if let Some(input) = shared(file) {
-            for length in [1 << 20, 60_000, 8_192] {
+            // A debate is known by what follows the text that it is about.
+            let least = if format == Format::Debate { 60_000 } else { 8_192 };
+            for length in [1 << 20, least] {
                 let start = &input[..input.len().min(length)];
                 assert_eq!(
                     Format::detect(start),
