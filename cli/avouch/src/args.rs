@@ -173,8 +173,8 @@ pub(crate) struct Seal {
 
 #[derive(Args)]
 pub(crate) struct Verify {
-    /// Evidence files
-    #[arg(required = true, value_name = "BUNDLE")]
+    /// Evidence files, or folders of them
+    #[arg(required = true, value_name = "PATH")]
     pub(crate) bundles: Vec<PathBuf>,
     /// The trust policy (TOML)
     #[arg(long, value_name = "FILE")]
@@ -188,6 +188,9 @@ pub(crate) struct Verify {
     /// Fail unless the evidence is about a run with this root
     #[arg(long, value_name = "HEX")]
     pub(crate) expect_root: Option<String>,
+    /// Judge also whether the bundles hold all runs of this agent, up to the newest statement among them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) agent: Option<String>,
     #[command(flatten)]
     pub(crate) output: Json,
 }

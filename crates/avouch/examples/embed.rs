@@ -10,10 +10,22 @@ use avouch::{Draft, Home, InitOptions, NewRun, Selection};
 fn seal(dir: &std::path::Path) -> Result<(Vec<u8>, String), Box<dyn std::error::Error>> {
     let mut home = Home::init(dir, &InitOptions::default())?;
     let mut run = home.record(&NewRun::new("fix-invoice", "billing-agent"), now())?;
-    let asked = Draft { decision: Decision::Allow, time: now(), ..Draft::new(Kind::PolicyDecision) };
+    let asked = Draft {
+        decision: Decision::Allow,
+        time: now(),
+        ..Draft::new(Kind::PolicyDecision)
+    };
     let asked = run.event(asked.by("policy:refunds").on("tool:refund"))?;
-    let call = Draft { parent: Some(asked as u32), time: now(), ..Draft::new(Kind::ToolCall) };
-    run.event(call.by("agent:billing-agent").on("tool:refund").with("amount", 1250u64))?;
+    let call = Draft {
+        parent: Some(asked as u32),
+        time: now(),
+        ..Draft::new(Kind::ToolCall)
+    };
+    run.event(
+        call.by("agent:billing-agent")
+            .on("tool:refund")
+            .with("amount", 1250u64),
+    )?;
     let run = run.end(now())?;
     let signer = home.signer(None)?;
     let run = home.seal_one(&run, &signer)?;
@@ -24,7 +36,10 @@ fn seal(dir: &std::path::Path) -> Result<(Vec<u8>, String), Box<dyn std::error::
 /// Verifies: with the bundle and the policy alone.
 fn check(bundle: &[u8], trust: &str) -> Result<bool, Box<dyn std::error::Error>> {
     let policy = Policy::from_toml(trust)?;
-    let expected = Options { expect_agent: Some("billing-agent".into()), ..Options::default() };
+    let expected = Options {
+        expect_agent: Some("billing-agent".into()),
+        ..Options::default()
+    };
     let report = verify(bundle, &policy, &expected)?;
     println!("{report}");
     Ok(report.is_verified())

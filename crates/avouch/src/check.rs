@@ -8,9 +8,10 @@ use avouch_bundle::MAX_BUNDLE_LEN;
 use avouch_verify::{Answer, Answers, Options, Policy};
 
 use crate::Error;
+use crate::seal::EXTENSION;
 
-/// Verifies bundles against the policy in the file `trust`, offline. A bundle that cannot be read is one
-/// of the answers; a policy that cannot is an error.
+/// Verifies bundles against the policy in the file `trust`, offline. A folder stands for the bundles in it.
+/// A bundle that cannot be read is one of the answers; a policy that cannot is an error.
 pub fn verify_files(
     bundles: &[PathBuf],
     trust: &Path,
@@ -21,14 +22,37 @@ pub fn verify_files(
         path: trust.to_owned(),
         source,
     })?;
-    let answer = |path: &PathBuf| {
-        let name = path.to_string_lossy();
-        match read_bundle(path) {
-            Ok(bytes) => Answer::about(&name, &bytes, &policy, options),
-            Err(source) => Answer::unreadable(&name, &source.to_string()),
+    let mut answers = Vec::new();
+    for path in bundles {
+        for path in bundles_at(path).map_err(|source| Error::io(path, source))? {
+            let name = path.to_string_lossy();
+            answers.push(match read_bundle(&path) {
+                Ok(bytes) => Answer::about(&name, &bytes, &policy, options),
+                Err(source) => Answer::unreadable(&name, &source.to_string()),
+            });
         }
-    };
-    Ok(Answers(bundles.iter().map(answer).collect()))
+    }
+    Ok(answers.into())
+}
+
+/// The file itself, or what a folder holds, by name.
+fn bundles_at(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut bundles = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == EXTENSION) {
+            bundles.push(path);
+        }
+    }
+    if bundles.is_empty() {
+        let what = format!("a folder without .{EXTENSION} files");
+        return Err(std::io::Error::other(what));
+    }
+    bundles.sort();
+    Ok(bundles)
 }
 
 /// Reads a bundle's bytes; one byte more than a bundle may have is enough for its reader to say so.

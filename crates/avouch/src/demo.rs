@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use avouch_bundle::Bundle;
 use avouch_ingest::{Options as IngestOptions, Outcome};
 use avouch_ledger::Run;
-use avouch_trace::RunId;
 use avouch_verify::{Options, Policy, Report, Verdict, verify};
 
 use crate::{Error, Home, InitOptions, Selection};
@@ -89,21 +88,17 @@ impl Demo<'_> {
         )?;
         let mut bundles = Vec::new();
         for run in &runs {
-            let selection = match run.index == runs[runs.len() - 1].index {
-                true => "kind=tool-call; seq=0 headers".parse()?,
-                false => Selection::all(),
+            let last = run.index == runs[runs.len() - 1].index;
+            let (selection, shown) = match last {
+                true => ("kind=tool-call; seq=0 headers".parse()?, "a part shown"),
+                false => (Selection::all(), "everything shown"),
             };
             let path = home.write_bundle(run, &selection, &signer, &self.dir)?;
             let bytes = fs::read(&path).map_err(|source| Error::io(&path, source))?;
             self.say(format!(
-                "{}: {} bytes, {selection_text}",
+                "{}: {} bytes, {shown}",
                 path.display(),
-                bytes.len(),
-                selection_text = if selection == Selection::all() {
-                    "everything shown"
-                } else {
-                    "a part shown"
-                }
+                bytes.len()
             ))?;
             bundles.push(bytes);
         }
@@ -170,7 +165,7 @@ impl Demo<'_> {
         let swapped = forged(&|bundle| bundle.statement.clone_from(&other.statement))?;
         self.refused("another run's statement", verify(&swapped, policy, &plain))?;
         let expected = Options {
-            expect_run: Some(run_id(&runs[1])),
+            expect_run: Some(runs[1].info.id),
             ..Options::default()
         };
         self.refused(
@@ -181,7 +176,7 @@ impl Demo<'_> {
 
     /// What an operator might do to the ledger.
     fn tampering(&mut self, home: Home) -> Result<(), Error> {
-        self.heading("Check the ledger, then change one byte of it behind its back")?;
+        self.heading("Check the ledger, then change a letter in its rows behind its back")?;
         let report = home.ledger().fsck(&mut |_| {})?;
         let counts = report.counts;
         let holds = report.finding.is_none();
@@ -195,15 +190,13 @@ impl Demo<'_> {
         let path = home.ledger().path().to_owned();
         drop(home);
         let mut bytes = fs::read(&path).map_err(|source| Error::io(&path, source))?;
-        // Events are stored with their headers as they are: find one that a run's fixture is known by.
-        let needle = b"agent:";
-        let at = bytes
-            .windows(needle.len())
-            .rposition(|window| window == needle);
-        let Some(at) = at else {
-            return self.outcome(false, "no event was found in the ledger's file".into());
-        };
-        bytes[at + needle.len()] ^= 1;
+        // Wherever it stands: the file's free space may hold old copies of a row.
+        let (name, other) = (b"agent:", b"agenT:");
+        for at in 0..bytes.len() - name.len() {
+            if bytes[at..].starts_with(name) {
+                bytes[at..at + name.len()].copy_from_slice(other);
+            }
+        }
         fs::write(&path, &bytes).map_err(|source| Error::io(&path, source))?;
         let finding = match Home::open(path.parent().unwrap_or(&path)) {
             Ok(home) => home
@@ -269,8 +262,4 @@ impl Demo<'_> {
         writeln!(self.out, "{}", text.join("\n"))
             .map_err(|source| Error::io(Path::new("output"), source))
     }
-}
-
-fn run_id(run: &Run) -> RunId {
-    run.info.id
 }

@@ -25,7 +25,10 @@ pub(crate) fn run(args: &Verify) -> anyhow::Result<u8> {
         expect_agent: args.expect_agent.clone(),
         expect_root: root,
     };
-    let answers = avouch::verify_files(&args.bundles, &args.trust, &options)?;
+    let mut answers = avouch::verify_files(&args.bundles, &args.trust, &options)?;
+    if let Some(agent) = &args.agent {
+        answers = answers.with_completeness(agent);
+    }
     answers.write(
         args.output.json,
         &mut io::stdout().lock(),
