@@ -104,6 +104,11 @@ fn of_run(
             "That root and chain cover the same events, which takes all events being shown.".into(),
         );
     }
+    if interrupted(manifest, disclosures) {
+        let text = "What happened after the recording broke off: the run's last event says that \
+                    it was interrupted.";
+        add("interrupted", text.into());
+    }
     if manifest.previous.is_some() {
         let text = "The agent's previous statement, where its chain comes from: it is not here.";
         add("previous", text.into());
@@ -126,6 +131,14 @@ fn of_run(
         ),
         None => {}
     }
+}
+
+/// Whether the run's end is shown, and says that recording was interrupted.
+fn interrupted(manifest: &Manifest, disclosures: Option<&Disclosures>) -> bool {
+    let last = disclosures.and_then(|shown| shown.events.last());
+    last.filter(|shown| shown.seq == manifest.size.saturating_sub(1))
+        .and_then(|shown| shown.event.header().ok())
+        .is_some_and(|header| header.is_interrupted_end())
 }
 
 /// The withheld events as ranges, the first few of them.

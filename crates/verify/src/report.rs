@@ -13,6 +13,7 @@ pub const REPORT_VERSION: u32 = 1;
 /// The answer about one bundle. Its `Display` is for people; serialised, it is the JSON form that
 /// `docs/report.md` describes.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Report {
     /// [`REPORT_VERSION`].
     pub version: u32,
@@ -173,6 +174,7 @@ pub struct NotShown {
 
 /// What the evidence says that it is about.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct About {
     /// The statement's id.
     #[serde(serialize_with = "as_text")]
@@ -183,6 +185,7 @@ pub struct About {
     #[serde(serialize_with = "as_text")]
     pub key_id: KeyId,
     /// When the statement is said to have been issued, seconds since the Unix epoch.
+    #[serde(rename = "issued_at_s")]
     pub issued_at: u64,
     /// The signed manifest; `None` when it cannot be read.
     #[serde(serialize_with = "crate::json::manifest")]
@@ -209,6 +212,7 @@ pub struct LogPosition {
 /// How much of a run a bundle shows. Withheld fields can only be counted in events that open at
 /// least one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ShownCounts {
     /// Events shown.
     pub events: u64,

@@ -4,7 +4,7 @@
 mod common;
 
 use avouch_cose::key::Algorithm;
-use avouch_trace::{Parent, Relation, RunId};
+use avouch_trace::{Flags, Parent, Relation, RunId};
 use avouch_verify::{CheckName, LogPosition, Options, Policy, Verdict, verify};
 use common::*;
 
@@ -183,6 +183,19 @@ fn a_later_run_of_an_agent_names_what_it_follows() {
         "{names:?}"
     );
     assert!(report.to_string().contains("did NOT hold"));
+}
+
+#[test]
+fn an_interrupted_run_says_so() {
+    let mut run = run();
+    run.drafts[6].header.flags = Flags::ERROR;
+    let report = assert_verified(&run.seal().show_headers(), &policy(""));
+    assert!(
+        report
+            .not_shown
+            .iter()
+            .any(|point| point.name == "interrupted")
+    );
 }
 
 #[test]

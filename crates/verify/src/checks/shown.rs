@@ -225,7 +225,10 @@ fn judge_header_fields(shown: &Disclosures) -> Judged {
     }
     Judged::Pass(match compared {
         0 => "no field that repeats the header is shown".into(),
-        _ => format!("{compared} fields agree with their headers"),
+        _ => format!(
+            "{} compared with the headers, all agree",
+            count(compared, "field")
+        ),
     })
 }
 
@@ -271,9 +274,8 @@ fn judge_blobs(shown: &Disclosures, counts: &mut ShownCounts) -> Judged {
     Judged::Pass(match wanted.len() {
         0 => "no field that is shown refers to a blob".into(),
         all => format!(
-            "{} of the {} that fields refer to",
-            counts.blobs,
-            count(all as u64, "blob")
+            "{} shown of {all} that fields refer to",
+            count(counts.blobs, "blob")
         ),
     })
 }
