@@ -186,6 +186,14 @@ fn only_what_the_user_typed_is_human() {
         (user(external, "hi"), "human:user", true),
         (user("", "hi"), "role:user", false),
         (
+            user(
+                &format!("{external},\"isMeta\":null,\"isSidechain\":null"),
+                "hi",
+            ),
+            "human:user",
+            true,
+        ),
+        (
             user(&format!("{external},\"isMeta\":true"), "hi"),
             "role:user",
             false,

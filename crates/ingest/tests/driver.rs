@@ -190,7 +190,11 @@ fn formats_are_recognised_in_the_samples() {
     ] {
         if let Some(input) = shared(file) {
             // A debate is known by what follows the text that it is about.
-            let least = if format == Format::Debate { 60_000 } else { 8_192 };
+            let least = if format == Format::Debate {
+                60_000
+            } else {
+                8_192
+            };
             for length in [1 << 20, least] {
                 let start = &input[..input.len().min(length)];
                 assert_eq!(

@@ -62,18 +62,33 @@ struct Line<'a> {
     cwd: Option<String>,
     git_branch: Option<String>,
     user_type: Option<String>,
-    #[serde(default)]
-    is_sidechain: bool,
-    #[serde(default)]
-    is_meta: bool,
-    #[serde(default)]
-    is_compact_summary: bool,
-    #[serde(default)]
-    is_api_error_message: bool,
+    is_sidechain: Option<bool>,
+    is_meta: Option<bool>,
+    is_compact_summary: Option<bool>,
+    is_api_error_message: Option<bool>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
     #[serde(borrow)]
     tool_use_result: Option<&'a RawValue>,
+}
+
+impl Line<'_> {
+    /// Whether a subagent works here.
+    fn is_sidechain(&self) -> bool {
+        self.is_sidechain == Some(true)
+    }
+    /// Whether the program wrote this in the user's place.
+    fn is_meta(&self) -> bool {
+        self.is_meta == Some(true)
+    }
+    /// Whether this stands for all that came before.
+    fn is_compact_summary(&self) -> bool {
+        self.is_compact_summary == Some(true)
+    }
+    /// Whether this tells of a failed call of the model.
+    fn is_api_error_message(&self) -> bool {
+        self.is_api_error_message == Some(true)
+    }
 }
 
 #[derive(Deserialize)]
@@ -194,7 +209,7 @@ impl ClaudeCode {
             cost = cost.map(|_| 0);
             draft.actor = Some(agent.clone());
             draft.subject = model.map(name::model);
-            draft = draft.flag(Flags::ERROR, line.is_api_error_message);
+            draft = draft.flag(Flags::ERROR, line.is_api_error_message());
             last = Some(match kind {
                 Kind::ToolCall => {
                     let tool = name::tool(block.name.as_deref().unwrap_or(&block.kind));
@@ -272,16 +287,16 @@ impl ClaudeCode {
             } else {
                 let text = block.text.as_deref().unwrap_or_default();
                 let is_human = line.user_type.as_deref() == Some("external")
-                    && !(line.is_meta || line.is_sidechain || line.is_compact_summary)
+                    && !(line.is_meta() || line.is_sidechain() || line.is_compact_summary())
                     && !NOT_TYPED.iter().any(|start| text.starts_with(start));
-                draft.actor = Some(match (is_human, line.is_sidechain) {
+                draft.actor = Some(match (is_human, line.is_sidechain()) {
                     (true, _) => name::HUMAN.to_owned(),
                     // A subagent is asked by the agent.
                     (false, true) => run.agent(),
                     (false, false) => name::role("user"),
                 });
                 draft.subject = Some(agent(line, run));
-                if line.is_compact_summary {
+                if line.is_compact_summary() {
                     // A model wrote it in a call that the session does not account for.
                     draft.cost = None;
                 }
@@ -343,7 +358,7 @@ impl Importer for ClaudeCode {
                     .with_some("git_branch", line.git_branch.as_deref()),
             )?;
         }
-        self.has_sidechains |= line.is_sidechain;
+        self.has_sidechains |= line.is_sidechain();
         let last = match &*line.kind {
             "assistant" => self.assistant(&line, run)?,
             "user" => self.user(&line, run)?,
@@ -374,7 +389,7 @@ fn message<'a>(line: &Line<'a>) -> Result<Message<'a>, Fault> {
 /// Who works in this record: the agent, or a subagent of it.
 fn agent(line: &Line<'_>, run: &Run<'_>) -> String {
     let agent = run.agent();
-    if line.is_sidechain {
+    if line.is_sidechain() {
         format!("{agent}/subagent")
     } else {
         agent
