@@ -13,7 +13,7 @@ const TALK: &str = r#"[{"role":"developer","content":"be brief"},
 {"role":"user","content":[{"type":"text","text":"2+2?"}]},
 {"role":"assistant","content":null,"reasoning_content":"add","tool_calls":[
  {"id":"a","type":"function","function":{"name":"sum","arguments":"{\"x\":[2,2]}"}},
- {"id":"b","type":"function","function":{"name":"sum","arguments":"{}"}}]},
+ {"id":"b","type":"custom","custom":{"name":"sum","input":"{}"}}]},
 {"role":"tool","tool_call_id":"b","content":"0"},
 {"role":"tool","tool_call_id":"a","content":"4"},
 {"role":"tool","tool_call_id":"z","name":"sum","content":"?"},
@@ -77,6 +77,7 @@ fn a_list_of_messages_is_a_run() {
         ]
     );
     assert_eq!(text(&run.events[4], "input"), Some(r#"{"x":[2,2]}"#));
+    assert_eq!(text(&run.events[5], "input"), Some("{}"));
     assert_eq!(
         text(&run.events[2], "text"),
         Some(r#"[{"type":"text","text":"2+2?"}]"#)

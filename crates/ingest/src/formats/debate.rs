@@ -23,7 +23,6 @@ use avouch_trace::{Kind, Mode};
 use crate::error::Fault;
 use crate::format::{Importer, Shape, Spec};
 use crate::name;
-use crate::peek::PEEK;
 use crate::run::{Run, Start};
 use crate::sink::Draft;
 
@@ -34,8 +33,8 @@ pub(crate) const SPEC: Spec = Spec {
     many_runs: false,
     recognises: |peek| {
         let text = String::from_utf8_lossy(peek.bytes);
-        let is_cut = peek.bytes.len() >= PEEK;
-        claims(&text).next().is_some() || (is_cut && text.starts_with("Context:"))
+        // The claims come after the context, which may be long.
+        text.lines().next() == Some("Context:") || claims(&text).next().is_some()
     },
     shape: |_| Shape::Text,
     importer: || Box::new(Debate),

@@ -27,8 +27,11 @@ pub(crate) const SPEC: Spec = Spec {
         let is_message = |value: &Shallow<'_>| {
             value.has("role") && (value.has("content") || value.has("tool_calls"))
         };
-        peek.first()
-            .is_some_and(|value| holds_messages(value) || (peek.is_list && is_message(value)))
+        // tau-bench writes long members before the messages.
+        let is_task = |value: &Shallow<'_>| value.has("task_id") && value.has("reward");
+        peek.first().is_some_and(|value| {
+            holds_messages(value) || (peek.is_list && (is_message(value) || is_task(value)))
+        })
     },
     shape: |peek| match peek.first() {
         _ if peek.is_list => Shape::Elements,
@@ -75,7 +78,8 @@ struct Message<'a> {
 struct ToolCall<'a> {
     #[serde(borrow)]
     id: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    /// A function, or a tool of the caller's own kind.
+    #[serde(borrow, alias = "custom")]
     function: Object<Function<'a>>,
 }
 
@@ -83,7 +87,7 @@ struct ToolCall<'a> {
 struct Function<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "input")]
     arguments: Option<&'a RawValue>,
 }
 
