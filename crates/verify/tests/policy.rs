@@ -160,3 +160,15 @@ fn names_agents_and_times_are_checked() {
         "more than the 1 MiB allowed",
     );
 }
+
+#[test]
+fn a_policy_nested_without_end_is_refused_without_a_crash() {
+    for open in ["[", "{a=", "a."] {
+        let toml = format!(
+            "version = 1\nx{} = {}",
+            ".y".repeat(1000),
+            open.repeat(100_000)
+        );
+        assert!(Policy::from_toml(&toml).is_err());
+    }
+}

@@ -215,6 +215,35 @@ fn one_name_twice_in_an_event_is_proof_of_fraud() {
 }
 
 #[test]
+fn a_body_that_claims_more_fields_than_fit_a_number_is_only_counted() {
+    // Whoever signs may claim any count, and make up the hashes of what is not shown.
+    let opened = [
+        count_field(Salt([1; 16]), usize::MAX - 1),
+        field("note", Value::Null),
+    ];
+    let pair = avouch_merkle::hash_node(&opened[0].leaf(), &opened[1].leaf());
+    let path = [Digest([9; 32]); 63];
+    let body = path
+        .iter()
+        .fold(pair, |node, right| avouch_merkle::hash_node(&node, right));
+    let sealed = run().seal();
+    let mut events = sealed.events.clone();
+    for event in &mut events[3..5] {
+        event.body = body;
+    }
+    let mut bundle = run().seal_as(events, sealed.bodies.clone()).show_headers();
+    for shown in &mut bundle.disclosures.as_mut().unwrap().events[3..5] {
+        let fields = (0..).zip(opened.clone()).collect();
+        shown.openings = Some(Openings {
+            fields,
+            proof: path.to_vec(),
+        });
+    }
+    let report = judge(&bundle, &policy(""));
+    assert_eq!(report.about.unwrap().shown.withheld_fields, u64::MAX);
+}
+
+#[test]
 fn a_blob_that_was_altered_is_no_longer_referred_to() {
     let bytes = run().seal().show_all().encode().unwrap();
     let at = bytes

@@ -177,7 +177,10 @@ fn judge_fields(shown: &Disclosures, counts: &mut ShownCounts) -> Judged {
                 let opened = (fields.len() as u64).saturating_sub(1);
                 counts.opened_events += 1;
                 counts.fields += opened;
-                counts.withheld_fields += all.saturating_sub(opened);
+                // The count is the issuer's number, and may be any.
+                counts.withheld_fields = counts
+                    .withheld_fields
+                    .saturating_add(all.saturating_sub(opened));
             }
             Err(error) => return Judged::Fail(format!("event {seq}: {error}")),
         }
