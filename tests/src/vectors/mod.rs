@@ -46,7 +46,7 @@ specification; a test regenerates these files and compares every byte.
 | `manifests.json` | manifests and their encodings; and encodings that are refused |
 | `statements.json` | keys, stored statements, statement ids, log entries; and forms that are refused |
 | `receipts.json` | receipts and checkpoints of a log that holds the statements |
-| `bundles/*.avouch` | whole bundles; beside each, `NAME.report.json` is what `avouch-verify --json` reports under `bundles/trust.toml`, or the error |
+| `bundles/*.avouch` | whole bundles; beside each, `NAME.report.json` is the exit code and what `avouch-verify --json` reports under `bundles/trust.toml`, without the sentences; `null` where the file cannot be read |
 ";
 
 fn names() -> Value {

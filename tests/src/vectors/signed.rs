@@ -68,6 +68,9 @@ pub(super) fn receipt(runs: &[Run], index: u64, key: &SigningKey) -> Receipt {
     Receipt::sign_inclusion(key, size, LeafIndex(index), &path, &root(leaves)).unwrap()
 }
 
+/// A CBOR map's members.
+type Pairs = Vec<(Cbor, Cbor)>;
+
 /// Manifests, and encodings that are none.
 pub(super) fn manifests(runs: &[Run]) -> Value {
     let good = runs.iter().map(|run| {
@@ -76,7 +79,7 @@ pub(super) fn manifests(runs: &[Run]) -> Value {
     let Cbor::Map(pairs) = Cbor::decode(&runs[1].manifest.encode()).unwrap() else {
         unreachable!()
     };
-    let bad = |what: &str, change: &dyn Fn(&mut Vec<(Cbor, Cbor)>)| {
+    let bad = |what: &str, change: &dyn Fn(&mut Pairs)| {
         let mut pairs = pairs.clone();
         change(&mut pairs);
         let bytes = Cbor::Map(pairs).to_vec().unwrap();
