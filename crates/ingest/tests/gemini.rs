@@ -20,7 +20,7 @@ const SMALL: &str = r#"{"sessionId":"s-1","projectHash":"ab","startTime":"2026-0
    {"id":"c3","name":"wait","args":{},"status":"executing","timestamp":"2026-03-01T10:00:08Z"}],
   "tokens":{"input":100,"output":7,"cached":90,"thoughts":3,"tool":0,"total":110}},
  {"id":"3","timestamp":"2026-03-01T10:00:09Z","type":"gemini","content":"Ten.","model":"gemini-x","tokens":{"input":5,"output":2,"cached":0,"thoughts":1}},
- {"id":"4","timestamp":"2026-03-01T10:00:10Z","type":"gemini","content":"","tokens":null},
+ {"id":"4","timestamp":"2026-03-01T10:00:10Z","type":"gemini","content":"","tokens":{"input":null}},
  {"id":"5","timestamp":"2026-03-01T10:00:11Z","type":"error","content":"quota"},
  {"id":"6","timestamp":"2026-03-01T10:00:12Z","type":"info","content":"bye"}
  ],"lastUpdated":"2026-03-01T10:00:12.000Z","summary":"a clock"}"#;

@@ -75,26 +75,22 @@ struct ToolCall<'a> {
 /// What one answer took. `input` includes what was cached; `total` is the sum of the others.
 #[derive(Deserialize)]
 struct Tokens {
-    #[serde(default)]
-    input: u64,
-    #[serde(default)]
-    output: u64,
-    #[serde(default)]
+    input: Option<u64>,
+    output: Option<u64>,
     thoughts: Option<u64>,
-    #[serde(default)]
     tool: Option<u64>,
     total: Option<u64>,
 }
 
 impl Tokens {
+    /// `None` where nothing is given, or too much.
     fn micros(&self) -> Option<u64> {
-        let parts = [
-            self.input,
-            self.output,
-            self.thoughts.unwrap_or(0),
-            self.tool.unwrap_or(0),
-        ];
-        let sum = || parts.into_iter().try_fold(0, u64::checked_add);
+        let parts = [self.input, self.output, self.thoughts, self.tool];
+        let sum = || {
+            let mut given = parts.into_iter().flatten();
+            let first = given.next()?;
+            given.try_fold(first, u64::checked_add)
+        };
         self.total.or_else(sum).and_then(money::tokens)
     }
 }

@@ -93,8 +93,7 @@ struct Part<'a> {
     kind: Cow<'a, str>,
     #[serde(borrow)]
     text: Option<Cow<'a, str>>,
-    #[serde(default)]
-    synthetic: bool,
+    synthetic: Option<bool>,
     time: Option<Object<PartTime>>,
     #[serde(borrow, rename = "callID")]
     call: Option<Cow<'a, str>>,
@@ -323,7 +322,11 @@ impl OpenCode {
             "text" => {
                 draft.kind = Kind::MessageIn;
                 // Text that OpenCode itself adds to a request.
-                let role = if part.synthetic { "system" } else { "user" };
+                let role = if part.synthetic == Some(true) {
+                    "system"
+                } else {
+                    "user"
+                };
                 draft.actor = Some(name::role(role));
                 draft.subject = Some(agent.clone());
             }

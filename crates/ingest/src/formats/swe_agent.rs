@@ -63,8 +63,7 @@ struct Message<'a> {
     tool_calls: Option<Vec<Object<ToolCall<'a>>>>,
     #[serde(borrow)]
     tool_call_ids: Option<Vec<Cow<'a, str>>>,
-    #[serde(default)]
-    is_demo: bool,
+    is_demo: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -134,7 +133,7 @@ impl Importer for SweAgent {
                     .map_err(|error| {
                         Fault::malformed(format!("history, {}: {error}", index + 1))
                     })?;
-                if message.role == "assistant" && !message.is_demo {
+                if message.role == "assistant" && message.is_demo != Some(true) {
                     break;
                 }
                 run.source_json(exact.get());
@@ -210,7 +209,7 @@ impl SweAgent {
                 .with_some("text", content.clone())
         };
         let draft = match &*message.role {
-            _ if message.is_demo => told("demonstration"),
+            _ if message.is_demo == Some(true) => told("demonstration"),
             "system" => told("system"),
             "assistant" => return self.answer(message, run),
             "user" | "tool" => {
