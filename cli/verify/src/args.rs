@@ -1,4 +1,4 @@
-//! The command line, read by hand: seven flags do not need a library.
+//! The command line, read by hand: a handful of flags does not need a library.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,12 +9,16 @@ use avouch_verify::Options;
 pub(crate) const USAGE: &str = "\
 Checks avouch evidence bundles against a trust policy, offline.
 
-Usage: avouch-verify BUNDLE... --trust FILE [options]
+Usage: avouch-verify PATH... --trust FILE [options]
+
+A PATH is a bundle, or a folder: then all files in it whose names end in .avouch are meant.
 
   --trust FILE          the trust policy (TOML): whose keys count, and what is required
   --expect-run ID       fail unless the evidence is about this run (32 hexadecimal digits)
   --expect-agent NAME   fail unless it is about this agent
   --expect-root HEX     fail unless it is about the run with this root (64 hexadecimal digits)
+  --agent NAME          judge also whether the bundles hold all runs of this agent, up to the
+                        newest statement among them; other agents' bundles may be there too
   --json                print one JSON document instead of text
   -h, --help            print this
   -V, --version         print the version
@@ -38,6 +42,7 @@ pub(crate) struct Verify {
     pub(crate) bundles: Vec<PathBuf>,
     pub(crate) trust: PathBuf,
     pub(crate) options: Options,
+    pub(crate) agent: Option<String>,
     pub(crate) json: bool,
 }
 
@@ -81,6 +86,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
                 let root = root.map_err(|error| format!("{flag}: {error}"))?;
                 once(flag, &mut verify.options.expect_root, root)?;
             }
+            ("--agent", _) => once(flag, &mut verify.agent, text_of(flag, value()?)?)?,
             ("--json", None) => verify.json = true,
             ("--help" | "-h", None) => return Ok(Command::Help),
             ("--version" | "-V", None) => return Ok(Command::Version),
@@ -131,13 +137,18 @@ mod tests {
             "--expect-agent",
             "x",
         ];
-        let all = [&all[..], &["--expect-root", &root, "--", "--c"]].concat();
+        let all = [
+            &all[..],
+            &["--agent=y", "--expect-root", &root, "--", "--c"],
+        ]
+        .concat();
         let Command::Verify(verify) = read(&all).unwrap() else {
             panic!("not a verification");
         };
         assert_eq!(verify.bundles, ["a", "b", "--c"].map(PathBuf::from));
         assert_eq!(verify.trust, PathBuf::from("t"));
         assert!(verify.json);
+        assert_eq!(verify.agent.unwrap(), "y");
         assert_eq!(verify.options.expect_run.unwrap().to_string(), run);
         assert_eq!(verify.options.expect_agent.unwrap(), "x");
         assert_eq!(verify.options.expect_root.unwrap().to_string(), root);

@@ -2,9 +2,9 @@
 
 mod args;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use args::{Command, USAGE, Verify};
@@ -12,6 +12,8 @@ use avouch_verify::{Answer, Answers, MAX_BUNDLE_LEN, MAX_POLICY_LEN, Policy};
 
 /// Exit code of wrong usage and unreadable input.
 const MISUSED: u8 = 2;
+/// How a bundle's name ends.
+const EXTENSION: &str = "avouch";
 
 fn main() -> ExitCode {
     let code = match args::parse(std::env::args_os().skip(1)) {
@@ -29,14 +31,20 @@ fn run(verify: &Verify) -> Result<u8, String> {
     let text = read(&verify.trust, MAX_POLICY_LEN).map_err(|error| format!("{trust}: {error}"))?;
     let text = String::from_utf8(text).map_err(|_| format!("{trust}: not UTF-8 text"))?;
     let policy = Policy::from_toml(&text).map_err(|error| format!("{trust}: {error}"))?;
-    let answers = verify.bundles.iter().map(|path| {
-        let name = path.display().to_string();
-        match read(path, MAX_BUNDLE_LEN) {
-            Ok(bytes) => Answer::about(&name, &bytes, &policy, &verify.options),
-            Err(error) => Answer::unreadable(&name, &error.to_string()),
+    let mut answers = Vec::new();
+    for path in &verify.bundles {
+        for path in bundles_at(path).map_err(|error| format!("{}: {error}", path.display()))? {
+            let name = path.display().to_string();
+            answers.push(match read(&path, MAX_BUNDLE_LEN) {
+                Ok(bytes) => Answer::about(&name, &bytes, &policy, &verify.options),
+                Err(error) => Answer::unreadable(&name, &error.to_string()),
+            });
         }
-    });
-    let answers = Answers(answers.collect());
+    }
+    let mut answers = Answers::from(answers);
+    if let Some(agent) = &verify.agent {
+        answers = answers.with_completeness(agent);
+    }
     // Locked for writing as a whole; a reader that went away does not change the answer.
     let _ = answers.write(
         verify.json,
@@ -44,6 +52,25 @@ fn run(verify: &Verify) -> Result<u8, String> {
         &mut io::stderr().lock(),
     );
     Ok(answers.exit_code())
+}
+
+/// The file itself, or what a folder holds, by name.
+fn bundles_at(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut bundles = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == EXTENSION) {
+            bundles.push(path);
+        }
+    }
+    if bundles.is_empty() {
+        return Err(io::Error::other("a folder without .avouch files"));
+    }
+    bundles.sort();
+    Ok(bundles)
 }
 
 /// Reads a file of at most `max` bytes.

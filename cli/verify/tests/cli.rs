@@ -161,3 +161,40 @@ fn help_and_version_go_to_standard_output() {
         format!("avouch-verify {}\n", env!("CARGO_PKG_VERSION"))
     );
 }
+
+#[test]
+fn a_folder_stands_for_its_bundles_and_an_agents_runs_are_judged_together() {
+    let folder = folder();
+    let runs = folder.path().join("runs");
+    fs::create_dir(&runs).unwrap();
+    let good = run().seal();
+    let second = good.with_manifest(|manifest| {
+        manifest.run.0 = [8; 16];
+        manifest.previous = Some(good.statement.statement_id());
+        manifest.chain_start = good.manifest.chain_head;
+    });
+    let bytes = |sealed: &Sealed| sealed.show_all().encode().unwrap();
+    fs::write(runs.join("a.avouch"), bytes(&good)).unwrap();
+    fs::write(runs.join("notes.txt"), "not a bundle").unwrap();
+    let ask = |args: &[&str]| {
+        let args = [args, &["runs", "--trust", "trust.toml", "--agent", AGENT]].concat();
+        answer(&folder, &args)
+    };
+    let (code, out, errors) = ask(&[]);
+    assert_eq!((code, errors.as_str()), (0, ""), "{out}");
+    assert!(out.contains("agent agent:support: COMPLETE up to the newest statement"));
+    fs::remove_file(runs.join("a.avouch")).unwrap();
+    let (code, _, errors) = ask(&[]);
+    assert_eq!(code, 2);
+    assert!(
+        errors.contains("a folder without .avouch files"),
+        "{errors}"
+    );
+    fs::write(runs.join("b.avouch"), second.show_none().encode().unwrap()).unwrap();
+    let (code, out, _) = ask(&["--json"]);
+    // The policy wants everything shown, and the first run is missing: nothing is wrong.
+    assert_eq!(code, 3);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let chain = &json["completeness"]["chains"][0];
+    assert_eq!(chain["findings"][0]["name"], "missing-statement");
+}

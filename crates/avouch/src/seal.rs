@@ -11,7 +11,7 @@ use crate::home::{Signer, now};
 use crate::{Error, Home, Selection, durable};
 
 /// The file name extension of bundles.
-const EXTENSION: &str = "avouch";
+pub(crate) const EXTENSION: &str = "avouch";
 
 impl Home {
     /// Seals closed runs in this order, in one step: commits to each, signs a statement, enters it in

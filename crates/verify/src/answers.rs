@@ -5,8 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 
+use crate::completeness::{self, Completeness};
 use crate::printable::{printable, printable_json};
-use crate::report::{REPORT_VERSION, Report};
+use crate::report::{REPORT_VERSION, Report, Verdict};
 use crate::{Options, Policy, verify};
 
 /// Exit code of unreadable input.
@@ -56,7 +57,12 @@ impl Answer {
 
 /// The answers about several bundles, in the order in which they were named.
 #[derive(Clone, Debug, Default)]
-pub struct Answers(pub Vec<Answer>);
+pub struct Answers {
+    /// One for each bundle.
+    pub answers: Vec<Answer>,
+    /// Whether the bundles hold all runs of an agent, where that was asked.
+    pub completeness: Option<Completeness>,
+}
 
 /// The JSON form of [`Answers`].
 #[derive(Serialize)]
@@ -64,13 +70,32 @@ struct Json<'a> {
     version: u32,
     exit_code: u8,
     answers: &'a [Answer],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completeness: Option<&'a Completeness>,
+}
+
+impl From<Vec<Answer>> for Answers {
+    fn from(answers: Vec<Answer>) -> Self {
+        Self {
+            answers,
+            completeness: None,
+        }
+    }
 }
 
 impl Answers {
-    /// The worst answer's code: a failed bundle (1) before an unreadable one (2) before an
-    /// incomplete one (3) before verified ones (0).
+    /// Judges also whether the bundles hold all runs of `agent`.
+    pub fn with_completeness(mut self, agent: &str) -> Self {
+        self.completeness = Some(completeness::judge(agent, &self.answers));
+        self
+    }
+
+    /// The worst answer's code: a failed one (1) before an unreadable bundle (2) before an
+    /// incomplete one (3) before verified ones (0). Completeness is one of the answers.
     pub fn exit_code(&self) -> u8 {
-        let codes: Vec<u8> = self.0.iter().map(Answer::exit_code).collect();
+        let mut codes: Vec<u8> = self.answers.iter().map(Answer::exit_code).collect();
+        let verdict = self.completeness.as_ref().map(|found| found.verdict);
+        codes.extend(verdict.map(Verdict::exit_code));
         [1, 2, 3]
             .into_iter()
             .find(|code| codes.contains(code))
@@ -85,16 +110,16 @@ impl Answers {
         errors: &mut impl Write,
     ) -> io::Result<()> {
         if json {
-            let (exit_code, answers) = (self.exit_code(), self.0.as_slice());
             let json = Json {
                 version: REPORT_VERSION,
-                exit_code,
-                answers,
+                exit_code: self.exit_code(),
+                answers: &self.answers,
+                completeness: self.completeness.as_ref(),
             };
             let text = serde_json::to_string_pretty(&json).map_err(io::Error::other)?;
             return writeln!(out, "{}", printable_json(&text));
         }
-        for (n, answer) in self.0.iter().enumerate() {
+        for (n, answer) in self.answers.iter().enumerate() {
             let name = printable(&answer.bundle);
             if let Some(report) = &answer.report {
                 if n > 0 {
@@ -105,6 +130,9 @@ impl Answers {
             if let Some(error) = &answer.error {
                 writeln!(errors, "error: {name}: {}", printable(error))?;
             }
+        }
+        if let Some(completeness) = &self.completeness {
+            write!(out, "\n{completeness}")?;
         }
         Ok(())
     }

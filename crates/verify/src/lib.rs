@@ -24,6 +24,7 @@
 
 mod answers;
 mod checks;
+mod completeness;
 mod json;
 mod judged;
 mod not_shown;
@@ -36,6 +37,7 @@ pub use answers::{Answer, Answers};
 pub use avouch_bundle::{Bundle, MAX_BUNDLE_LEN};
 pub use avouch_merkle::Digest;
 pub use avouch_trace::RunId;
+pub use completeness::{AgentChain, Completeness, Finding, FindingName, Link, Segment};
 pub use policy::{MAX_POLICY_LEN, Policy, PolicyError};
 pub use printable::printable;
 pub use report::{

@@ -147,7 +147,7 @@ fn run_lines(manifest: &Manifest) -> Vec<(&'static str, String)> {
 }
 
 /// Milliseconds since the Unix epoch as people write it; as the number where no year would fit.
-fn time_text(millis: u64) -> String {
+pub(crate) fn time_text(millis: u64) -> String {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())

@@ -10,7 +10,7 @@ use serde_json::Value;
 fn answers(bundles: &[(&str, Vec<u8>)]) -> Answers {
     let (policy, options) = (policy(""), Options::default());
     let answer = |(name, bytes): &(&str, Vec<u8>)| Answer::about(name, bytes, &policy, &options);
-    Answers(bundles.iter().map(answer).collect())
+    bundles.iter().map(answer).collect::<Vec<_>>().into()
 }
 
 fn printed(answers: &Answers, json: bool) -> (String, String) {
@@ -126,7 +126,7 @@ fn the_json_has_the_documented_members() {
     assert_eq!(
         members(about),
         [
-            "issued_at",
+            "issued_at_s",
             "issuer",
             "key_id",
             "log",
@@ -197,7 +197,7 @@ fn nothing_in_a_bundle_can_write_on_the_terminal() {
         ..Options::default()
     };
     let answer = Answer::about("na\u{1b}me", &bytes, &policy(""), &options);
-    let answers = Answers(vec![answer, Answer::unreadable("\u{202e}", "\u{7}")]);
+    let answers = Answers::from(vec![answer, Answer::unreadable("\u{202e}", "\u{7}")]);
     for json in [false, true] {
         let (text, errors) = printed(&answers, json);
         for c in text.chars().chain(errors.chars()).filter(|c| *c != '\n') {
