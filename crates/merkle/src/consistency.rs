@@ -49,6 +49,22 @@ pub fn verify_consistency(
     )
 }
 
+/// The roots of the first and of the second tree that a consistency proof leads to. If the second is one
+/// that the log has signed, then the first is the root of that tree's first leaves, whatever else the log
+/// may have signed for them. Where the first size is a power of two, its root is not in the proof: it is
+/// `first_root` as given, and the proof leads to the second only if that is right.
+///
+/// # Errors
+/// As [`verify_consistency`], but for the roots.
+pub fn roots_from_consistency(
+    first: TreeSize,
+    first_root: &Digest,
+    second: TreeSize,
+    proof: &[Digest],
+) -> Result<(Digest, Digest), Error> {
+    crate::subtree::roots_of_part(check_sizes(first, second)?, first_root, second, proof)
+}
+
 /// The first tree, as a part of the second.
 fn check_sizes(first: TreeSize, second: TreeSize) -> Result<Subtree, Error> {
     match (first.0, second.0) {

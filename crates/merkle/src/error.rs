@@ -69,6 +69,18 @@ pub enum Error {
         /// How many were given.
         found: usize,
     },
+    /// A tile's bytes are not 32 for each of its hashes.
+    #[error("tile {index} of level {level}, {width} hashes wide, cannot have {found} bytes")]
+    TileLength {
+        /// Its level among tiles.
+        level: u8,
+        /// Its position in the level.
+        index: u64,
+        /// How many hashes it should have.
+        width: u16,
+        /// How many bytes there are.
+        found: usize,
+    },
     /// More leaves than any log will hold.
     #[error(
         "{size} leaves are more than the {} that a frontier holds",

@@ -1,7 +1,7 @@
 //! RFC 9162 SHA-256 Merkle trees: roots, frontiers, inclusion, consistency and multi-leaf proofs.
 //!
-//! Every function is pure: digests in, digests or an [`Error`] out. There is no storage, no tile or
-//! checkpoint encoding and no signature here. Without the feature `alloc` the crate still hashes,
+//! Every function is pure: digests in, digests or an [`Error`] out. Tiles have their coordinates, paths
+//! and proofs here, but there is no storage, no checkpoint and no signature. Without the feature `alloc` the crate still hashes,
 //! keeps a [`Frontier`] and checks every kind of proof; with it, it also makes proofs; with `std`,
 //! it computes roots on several threads.
 //!
@@ -54,11 +54,13 @@ mod sha256;
 mod size;
 mod stored;
 mod subtree;
+#[cfg(feature = "alloc")]
+mod tile;
 
 pub use batch::{root, root_of_data};
 #[cfg(feature = "alloc")]
 pub use consistency::consistency_proof;
-pub use consistency::verify_consistency;
+pub use consistency::{roots_from_consistency, verify_consistency};
 pub use digest::{Digest, ParseDigestError};
 pub use error::Error;
 pub use frontier::Frontier;
@@ -81,3 +83,5 @@ pub use stored::{
 #[cfg(feature = "alloc")]
 pub use subtree::subtree_consistency_proof;
 pub use subtree::{Subtree, verify_subtree_consistency, verify_subtree_inclusion};
+#[cfg(feature = "alloc")]
+pub use tile::{Tile, TileReader, Tiles};

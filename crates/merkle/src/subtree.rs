@@ -181,6 +181,16 @@ pub(crate) fn verify_part(
     }
 }
 
+/// The roots of the part and of the whole that a proof leads to.
+pub(crate) fn roots_of_part(
+    part: Subtree,
+    part_root: &Digest,
+    size: TreeSize,
+    proof: &[Digest],
+) -> Result<(Digest, Digest), Error> {
+    climb(part, part_root, size.0, true, proof)
+}
+
 /// The roots of the part and of the tree of `size` leaves that a proof leads to; the same recursion
 /// as the prover's.
 fn climb(
