@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use avouch_cbor::{Array, Error as CborError, Item, Limits, MAX_DEPTH};
 use avouch_merkle::{Digest, sha256};
-use avouch_trace::{Event, Field, SALT_LEN, Salt};
+use avouch_trace::{Event, Field};
 
 use crate::model::limit;
 use crate::{
@@ -150,7 +150,7 @@ fn read_shown(item: Item<'_>) -> Result<Shown, Error> {
     })
 }
 
-/// `[[+ [index, salt, name, value]], proof]`
+/// `[[+ [index, field]], proof]`
 fn read_openings(item: Item<'_>) -> Result<Openings, Error> {
     let [fields, proof] = elements(item, "[fields, proof]")?;
     Ok(Openings {
@@ -159,16 +159,13 @@ fn read_openings(item: Item<'_>) -> Result<Openings, Error> {
     })
 }
 
+/// `[index, bstr .cbor field]`
 fn read_opening(item: Item<'_>) -> Result<(u64, Field), Error> {
-    let [index, salt, name, value] = elements(item, "[index, salt, name, value]")?;
+    const EXPECTED: &str = "a field: a byte string of canonical CBOR [salt, name, value]";
+    let [index, field] = elements(item, "[index, field]")?;
     let index = uint(index, "a field's index")?;
-    let salt: [u8; SALT_LEN] = bytes_of(salt, "a salt")?
-        .try_into()
-        .map_err(|_| shape(salt, "a salt of 16 bytes"))?;
-    let name = name
-        .as_text()
-        .ok_or_else(|| shape(name, "a field's name in text"))?;
-    Ok((index, Field::new(Salt(salt), name, value)))
+    let field = Field::decode(bytes_of(field, EXPECTED)?).map_err(|_| shape(field, EXPECTED))?;
+    Ok((index, field))
 }
 
 fn read_proof(item: Item<'_>) -> Result<Vec<Digest>, Error> {

@@ -2,13 +2,13 @@
 
 use alloc::vec::Vec;
 
-use avouch_cbor::{Encoder, validate};
+use avouch_cbor::Encoder;
 use avouch_merkle::{Digest, sha256};
 
 use crate::model::limit;
 use crate::{
-    Bundle, DIGEST_HEAD, DIGEST_LEN, Disclosures, Error, MAGIC, MAX_BUNDLE_LEN, Openings, Shown,
-    VERSION, disclosure, section,
+    Bundle, DIGEST_HEAD, Disclosures, Error, MAGIC, MAX_BUNDLE_LEN, Openings, Shown, VERSION,
+    disclosure, section,
 };
 
 impl Bundle {
@@ -47,9 +47,6 @@ fn seal(mut out: Vec<u8>) -> Result<Vec<u8>, Error> {
     let digest = sha256(&[&out]);
     out.extend_from_slice(&digest.0);
     limit("the bundle's length in bytes", out.len(), MAX_BUNDLE_LEN)?;
-    debug_assert_eq!(digest.0.len(), DIGEST_LEN);
-    // Values are copied in as they are, and one that was fine alone may be nested too deep here.
-    validate(&out)?;
     Ok(out)
 }
 
@@ -78,10 +75,8 @@ fn write_shown(out: &mut Encoder, shown: &Shown) {
     };
     out.array(2).array(fields.len());
     for (index, field) in fields {
-        // A field is [salt, name, value]: here the same three follow the index.
-        out.array(4)
-            .uint(*index)
-            .raw(field.bytes().get(1..).unwrap_or_default());
+        // As a byte string, a field may be nested as deep here as where it stands alone.
+        out.array(2).uint(*index).bytes(field.bytes());
     }
     write_proof(out, proof);
 }

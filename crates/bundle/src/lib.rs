@@ -39,10 +39,6 @@ pub const MAX_FIELDS: usize = 1 << 16;
 /// no path is longer.
 pub const MAX_PROOF_PER_ITEM: usize = 32;
 
-/// How deep the arrays, maps and tags inside a field's value may be nested: 8 levels of the file
-/// are around it. A writer keeps anything deeper as a blob.
-pub const MAX_VALUE_DEPTH: usize = avouch_cbor::MAX_DEPTH - 8;
-
 /// The first bytes of every bundle: an array of 4 whose first element is the text `avouch`.
 const MAGIC: &[u8] = b"\x84\x66avouch";
 /// The only version so far.

@@ -344,7 +344,7 @@ impl<'a> Reader<'a> {
             "at least one [run id, seq, relation] under key 13",
             |item| {
                 let array = item.as_array()?;
-                if array.len() == 0 || array.len() > MAX_PARENTS {
+                if array.is_empty() || array.len() > MAX_PARENTS {
                     return None;
                 }
                 array.into_iter().map(read_parent).collect()
