@@ -161,10 +161,11 @@ fn read_openings(item: Item<'_>) -> Result<Openings, Error> {
 
 /// `[index, bstr .cbor field]`
 fn read_opening(item: Item<'_>) -> Result<(u64, Field), Error> {
-    const EXPECTED: &str = "a field: a byte string of canonical CBOR [salt, name, value]";
     let [index, field] = elements(item, "[index, field]")?;
     let index = uint(index, "a field's index")?;
-    let field = Field::decode(bytes_of(field, EXPECTED)?).map_err(|_| shape(field, EXPECTED))?;
+    let bytes = bytes_of(field, "a field in a byte string")?;
+    let at = field.offset();
+    let field = Field::decode(bytes).map_err(|source| Error::Field { at, source })?;
     Ok((index, field))
 }
 

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use avouch_cbor::Encoder;
+use avouch_cbor::{Encoder, validate};
 use avouch_merkle::{Digest, sha256};
 
 use crate::model::limit;
@@ -35,7 +35,7 @@ impl Bundle {
         }
         if let Some(disclosures) = &self.disclosures {
             out.int(section::DISCLOSURES);
-            write_disclosures(&mut out, disclosures);
+            write_disclosures(&mut out, disclosures)?;
         }
         seal(out.into_vec())
     }
@@ -50,11 +50,11 @@ fn seal(mut out: Vec<u8>) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
-fn write_disclosures(out: &mut Encoder, disclosures: &Disclosures) {
+fn write_disclosures(out: &mut Encoder, disclosures: &Disclosures) -> Result<(), Error> {
     out.map(if disclosures.blobs.is_empty() { 2 } else { 3 });
     out.int(disclosure::EVENTS).array(disclosures.events.len());
     for shown in &disclosures.events {
-        write_shown(out, shown);
+        write_shown(out, shown)?;
     }
     out.int(disclosure::PROOF);
     write_proof(out, &disclosures.proof);
@@ -64,21 +64,28 @@ fn write_disclosures(out: &mut Encoder, disclosures: &Disclosures) {
             out.bytes(bytes);
         }
     }
+    Ok(())
 }
 
 /// `[seq, event, ? openings]`
-fn write_shown(out: &mut Encoder, shown: &Shown) {
+fn write_shown(out: &mut Encoder, shown: &Shown) -> Result<(), Error> {
     out.array(if shown.openings.is_some() { 3 } else { 2 });
     out.uint(shown.seq).raw(&shown.event.to_cbor());
     let Some(Openings { fields, proof }) = &shown.openings else {
-        return;
+        return Ok(());
     };
     out.array(2).array(fields.len());
     for (index, field) in fields {
+        // A field can be made of a value that was fine alone, but is nested too deep inside one.
+        validate(field.bytes()).map_err(|source| {
+            let (seq, index) = (shown.seq, *index);
+            Error::Unreadable { seq, index, source }
+        })?;
         // As a byte string, a field may be nested as deep here as where it stands alone.
         out.array(2).uint(*index).bytes(field.bytes());
     }
     write_proof(out, proof);
+    Ok(())
 }
 
 fn write_proof(out: &mut Encoder, proof: &[Digest]) {

@@ -31,7 +31,7 @@ pub enum Error {
         /// How much is allowed.
         max: usize,
     },
-    /// Not canonical CBOR. When writing: a field's value is nested too deep to be shown inline.
+    /// Not canonical CBOR.
     #[error("not canonical CBOR: {0}")]
     Cbor(#[from] avouch_cbor::Error),
     /// Canonical CBOR, but not what the format says.
@@ -41,6 +41,24 @@ pub enum Error {
         at: usize,
         /// What the format has there.
         expected: &'static str,
+    },
+    /// A field that is not one.
+    #[error("byte {at}: {source}")]
+    Field {
+        /// Where the field's bytes are in the file.
+        at: usize,
+        /// What is wrong with them.
+        source: avouch_trace::Error,
+    },
+    /// A field to be written that could not be read back.
+    #[error("event {seq}, field {index}: the value is nested too deep for a field: {source}")]
+    Unreadable {
+        /// The event.
+        seq: u64,
+        /// The field's index.
+        index: u64,
+        /// Why not.
+        source: avouch_cbor::Error,
     },
     /// A section that this version does not have.
     #[error("byte {at}: section {number} is not known to this version of avouch; use a newer one")]

@@ -5,7 +5,7 @@ use avouch_bundle::{
     Blobs, Bundle, Disclosures, Error, MAX_CHECKPOINT_LEN, MAX_RECEIPT_LEN, MAX_RECEIPTS,
     MAX_STATEMENT_LEN, Openings, Shown,
 };
-use avouch_cbor::{Encoder, Value};
+use avouch_cbor::{Encoder, Item, Value};
 use avouch_merkle::{Digest, sha256};
 use avouch_trace::{BlobRef, Event, Field, HEADER_LEN, Salt};
 use proptest::prelude::*;
@@ -349,6 +349,36 @@ fn a_field_may_be_nested_as_deep_in_a_bundle_as_alone() {
     shown.events[0].openings.as_mut().unwrap().fields[2].1 = field("deep", value);
     let bytes = bundle.encode().unwrap();
     assert_eq!(Bundle::decode(&bytes).unwrap(), bundle);
+    // One level more is fine for a value alone, but such a field could not be read back.
+    let value = (0..levels + 1).fold(Value::Null, |value, _| Value::Array(vec![value]));
+    let value = value.to_vec().unwrap();
+    let deeper = Field::new(Salt([3; 16]), "deeper", Item::parse(&value).unwrap());
+    let shown = bundle.disclosures.as_mut().unwrap();
+    shown.events[0].openings.as_mut().unwrap().fields[2].1 = deeper;
+    let error = bundle.encode().unwrap_err().to_string();
+    assert!(error.starts_with("event 1, field 5: "), "{error}");
+}
+
+#[test]
+fn a_field_that_is_not_one_is_refused_with_its_byte() {
+    let bytes = full().encode().unwrap();
+    // The first field's head: an array of three, then 16 bytes of salt.
+    let at = bytes
+        .windows(2)
+        .position(|two| two == [0x83, 0x50])
+        .unwrap();
+    for (offset, byte, words) in [
+        (0, 0x82, "a field"),
+        (1, 0x4f, "a field"),
+        (0, 0x93, "field"),
+    ] {
+        let mut changed = bytes.clone();
+        changed[at + offset] = byte;
+        let end = changed.len() - 34;
+        let changed = file(&changed[9..end]);
+        refused(&changed, words);
+        refused(&changed, &format!("byte {}: ", at - 1));
+    }
 }
 
 fn any_bundle() -> impl Strategy<Value = Bundle> {
