@@ -7,7 +7,7 @@ use avouch::verify::{Options, Policy, verify};
 use avouch::{Draft, Home, InitOptions, NewRun, Selection};
 
 /// Seals: records two events of a run and returns its evidence and the policy to check it against.
-fn seal(dir: &std::path::Path) -> Result<(Vec<u8>, String), Box<dyn std::error::Error>> {
+pub(crate) fn seal(dir: &std::path::Path) -> Result<(Vec<u8>, String), Box<dyn std::error::Error>> {
     let mut home = Home::init(dir, &InitOptions::default())?;
     let mut run = home.record(&NewRun::new("fix-invoice", "billing-agent"), now())?;
     let asked = Draft {
@@ -34,7 +34,7 @@ fn seal(dir: &std::path::Path) -> Result<(Vec<u8>, String), Box<dyn std::error::
 }
 
 /// Verifies: with the bundle and the policy alone.
-fn check(bundle: &[u8], trust: &str) -> Result<bool, Box<dyn std::error::Error>> {
+pub(crate) fn check(bundle: &[u8], trust: &str) -> Result<bool, Box<dyn std::error::Error>> {
     let policy = Policy::from_toml(trust)?;
     let expected = Options {
         expect_agent: Some("billing-agent".into()),
