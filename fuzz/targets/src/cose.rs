@@ -48,7 +48,7 @@ pub(crate) fn note(data: &[u8]) -> bool {
     let note = Note::parse(text);
     if let Ok(note) = &note {
         assert_eq!(note.to_string(), text);
-        let key = NoteKey::new("log.example/other", STRANGERS[0].clone()).expect("a note key");
+        let key = NoteKey::new("log.example/other", STRANGERS[0]).expect("a note key");
         assert!(note.verify(&key).is_err());
         assert!(Checkpoint::open(text, &key).is_err());
     }

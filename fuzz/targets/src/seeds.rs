@@ -223,7 +223,7 @@ impl Run {
             let body = &self.bodies[seq as usize];
             Shown {
                 seq,
-                event: self.events[seq as usize].clone(),
+                event: self.events[seq as usize],
                 openings: Some(Openings {
                     fields: fields
                         .iter()

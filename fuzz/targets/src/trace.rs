@@ -14,7 +14,7 @@ pub(crate) fn event(data: &[u8]) -> bool {
     let event = Event::from_cbor(data);
     if let Ok(event) = &event {
         assert_eq!(event.to_cbor(), data);
-        assert_eq!(Event::from_packed(&event.to_packed()), Ok(event.clone()));
+        assert_eq!(Event::from_packed(&event.to_packed()), Ok(*event));
     }
     let mut checker = Checker::new();
     for event in data.chunks_exact(Event::PACKED_LEN).map(Event::from_packed) {
