@@ -103,7 +103,7 @@ pub enum Error {
     #[error("the message carries its payload: none may be given beside it")]
     AttachedPayload,
     /// The receipt is over a verifiable data structure other than RFC9162_SHA256.
-    #[error("verifiable data structure {0} is not supported; only 1 (RFC9162_SHA256) is")]
+    #[error("verifiable data structure {}", unsupported_vds(*.0))]
     UnsupportedVds(i128),
     /// The receipt's inclusion path does not fit its size and index.
     #[error("inclusion path refused: {0}")]
@@ -146,6 +146,14 @@ pub enum Error {
         /// What is wrong there.
         reason: &'static str,
     },
+    /// A consistency proof's text is malformed.
+    #[error("consistency proof, line {line}: {reason}")]
+    ConsistencyProof {
+        /// Line number, from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: &'static str,
+    },
     /// A checkpoint's text is malformed.
     #[error("checkpoint, line {line}: {reason}")]
     Checkpoint {
@@ -162,4 +170,13 @@ pub enum Error {
         /// The name in the key.
         key: String,
     },
+}
+
+/// Names the other structures that one may meet.
+fn unsupported_vds(vds: i128) -> String {
+    let name = match vds {
+        2 => " (CCF_LEDGER_SHA256)",
+        _ => "",
+    };
+    alloc::format!("{vds}{name} is not supported; only 1 (RFC9162_SHA256) is")
 }

@@ -4,8 +4,10 @@
 //! - [`statement`]: an issuer's COSE_Sign1 claim about one run, in the one form that is ever stored.
 //! - [`receipt`]: a log's COSE Receipt (RFC 9942) that an entry is in it.
 //! - [`note`] and [`checkpoint`]: C2SP signed notes, and a log's signed size and root.
+//! - [`consistency`]: that a log only grew, as text and as a receipt.
 //! - [`cosignature`]: witnesses' signatures on checkpoints. [`tlog_proof`]: inclusion as a text file.
-//! - [`sign1`]: a checker for other people's COSE_Sign1 and COSE_Sign messages (RFC 9052).
+//! - [`sign1`] and [`foreign`]: checkers for other people's COSE_Sign1 and COSE_Sign messages (RFC 9052)
+//!   and receipts.
 //!
 //! Our own forms have exactly one encoding each and are parsed strictly; [`sign1`] is as tolerant as
 //! RFC 9052 allows. Nothing here reads a clock, draws randomness or touches a file: the caller passes
@@ -30,8 +32,10 @@
 extern crate alloc;
 
 pub mod checkpoint;
+pub mod consistency;
 pub mod cosignature;
 mod error;
+pub mod foreign;
 pub mod key;
 mod lax;
 pub mod note;
@@ -42,6 +46,7 @@ mod stored;
 pub mod tlog_proof;
 
 pub use checkpoint::Checkpoint;
+pub use consistency::{ConsistencyProof, ConsistencyReceipt};
 pub use cosignature::{Cosigned, CosignerKey};
 pub use error::Error;
 pub use key::{Algorithm, KeyId, SigningKey, VerifyingKey};

@@ -17,9 +17,9 @@ use crate::key::{Algorithm, KeyId, SigningKey, VerifyingKey};
 use crate::stored::{ALG, Envelope, KID, Seal, VDP, VDS, seal};
 
 /// RFC9162_SHA256 in the registry of verifiable data structures.
-const VDS_RFC9162: u64 = 1;
+pub(crate) const VDS_RFC9162: u64 = 1;
 /// Label of inclusion proofs among the verifiable data proofs.
-const INCLUSION: i64 = -1;
+pub(crate) const INCLUSION: i64 = -1;
 
 /// Longest inclusion path: the depth of a tree of 2^64 leaves.
 pub const MAX_PATH: usize = 64;
@@ -59,70 +59,20 @@ impl Receipt {
         path: &[Digest],
         root: &Digest,
     ) -> Result<Self, Error> {
-        let mut protected = Encoder::new();
-        protected.map(3);
-        protected.int(ALG).int(key.algorithm().cose_id());
-        protected.int(KID).bytes(key.id().as_bytes());
-        protected.int(VDS).uint(VDS_RFC9162);
-
         let mut proof = Encoder::new();
-        proof
-            .array(3)
-            .uint(size.get())
-            .uint(index.get())
-            .array(path.len());
-        for hash in path {
-            proof.bytes(hash.as_bytes());
-        }
-        let mut unprotected = Encoder::new();
-        unprotected
-            .map(1)
-            .int(VDP)
-            .map(1)
-            .int(INCLUSION)
-            .array(1)
-            .bytes(proof.as_slice());
-        Self::parse(&seal(
-            key,
-            protected.as_slice(),
-            unprotected.as_slice(),
-            root.as_bytes(),
-            true,
-        ))
+        proof.array(3).uint(size.get()).uint(index.get());
+        push_path(&mut proof, path);
+        Self::parse(&seal_proof(key, INCLUSION, proof.as_slice(), root))
     }
 
     /// Reads a stored receipt, refusing every encoding but the stored one.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let form = |what, expected| Error::Form { what, expected };
-        let envelope = Envelope::parse(bytes)?;
-        let members = envelope.members()?;
-        let vds = members
-            .get_int(VDS)
-            .and_then(|vds| vds.as_int())
-            .ok_or(form("protected header", "member 395 (vds), an integer"))?;
-        if vds != i128::from(VDS_RFC9162) {
-            return Err(Error::UnsupportedVds(vds));
-        }
-        if members.len() != 3 {
-            return Err(form("protected header", "exactly the members 1, 4 and 395"));
-        }
-        if !envelope.payload.is_null() {
-            return Err(form("payload", "nil: the root is recomputed, not carried"));
-        }
-        let proof = only(envelope.unprotected, VDP)
-            .and_then(|proofs| only(proofs, INCLUSION))
-            .and_then(|proofs| proofs.as_array().filter(|array| array.len() == 1))
-            .and_then(|proofs| proofs.into_iter().next())
-            .and_then(|proof| proof.as_bytes())
-            .ok_or(form(
-                "unprotected header",
-                "only { 396: { -1: [one inclusion proof] } }",
-            ))?;
-        let (size, index, path) = inclusion_proof(proof)?;
+        let opened = OpenedProof::parse(bytes, INCLUSION)?;
+        let (size, index, path) = inclusion_proof(opened.proof)?;
         Ok(Self {
             bytes: bytes.to_vec(),
-            protected: envelope.protected.to_vec(),
-            seal: envelope.seal,
+            protected: opened.protected.to_vec(),
+            seal: opened.seal,
             size,
             index,
             path,
@@ -167,39 +117,119 @@ impl Receipt {
     }
 }
 
+/// Signs a receipt that carries one proof of the kind `label`, with the detached payload `root`.
+pub(crate) fn seal_proof(key: &SigningKey, label: i64, proof: &[u8], root: &Digest) -> Vec<u8> {
+    let mut protected = Encoder::new();
+    protected.map(3);
+    protected.int(ALG).int(key.algorithm().cose_id());
+    protected.int(KID).bytes(key.id().as_bytes());
+    protected.int(VDS).uint(VDS_RFC9162);
+    let mut unprotected = Encoder::new();
+    unprotected
+        .map(1)
+        .int(VDP)
+        .map(1)
+        .int(label)
+        .array(1)
+        .bytes(proof);
+    seal(
+        key,
+        protected.as_slice(),
+        unprotected.as_slice(),
+        root.as_bytes(),
+        true,
+    )
+}
+
+/// A receipt with one proof, taken apart.
+pub(crate) struct OpenedProof<'a> {
+    pub(crate) protected: &'a [u8],
+    pub(crate) seal: Seal,
+    pub(crate) proof: &'a [u8],
+}
+
+impl<'a> OpenedProof<'a> {
+    /// Refuses every encoding but the stored one, and every proof but one of the kind `label`.
+    pub(crate) fn parse(bytes: &'a [u8], label: i64) -> Result<Self, Error> {
+        let form = |what, expected| Error::Form { what, expected };
+        let envelope = Envelope::parse(bytes)?;
+        let members = envelope.members()?;
+        let vds = members
+            .get_int(VDS)
+            .and_then(|vds| vds.as_int())
+            .ok_or(form("protected header", "member 395 (vds), an integer"))?;
+        if vds != i128::from(VDS_RFC9162) {
+            return Err(Error::UnsupportedVds(vds));
+        }
+        if members.len() != 3 {
+            return Err(form("protected header", "exactly the members 1, 4 and 395"));
+        }
+        if !envelope.payload.is_null() {
+            return Err(form("payload", "nil: the root is recomputed, not carried"));
+        }
+        let proof = only(envelope.unprotected, VDP)
+            .and_then(|proofs| only(proofs, label))
+            .and_then(|proofs| proofs.as_array().filter(|array| array.len() == 1))
+            .and_then(|proofs| proofs.into_iter().next())
+            .and_then(|proof| proof.as_bytes())
+            .ok_or(form(
+                "unprotected header",
+                match label {
+                    INCLUSION => "only { 396: { -1: [one inclusion proof] } }",
+                    _ => "only { 396: { -2: [one consistency proof] } }",
+                },
+            ))?;
+        Ok(Self {
+            protected: envelope.protected,
+            seal: envelope.seal,
+            proof,
+        })
+    }
+}
+
 /// The value under `label` in a map that holds nothing else.
 fn only(map: Item<'_>, label: i64) -> Option<Item<'_>> {
     map.as_map().filter(|map| map.len() == 1)?.get_int(label)
 }
 
+pub(crate) fn push_path(proof: &mut Encoder, path: &[Digest]) {
+    proof.array(path.len());
+    for hash in path {
+        proof.bytes(hash.as_bytes());
+    }
+}
+
 /// Decodes `[size, index, [* hash]]` (RFC 9942 section 5.2).
 fn inclusion_proof(bytes: &[u8]) -> Result<(TreeSize, LeafIndex, Vec<Digest>), Error> {
-    let malformed = Error::Form {
-        what: "inclusion proof",
-        expected: "[size, index below it, [at most 64 hashes]]",
-    };
+    match proof_parts(bytes)? {
+        Some((size, index, path)) if index < size && path.len() <= MAX_PATH => {
+            Ok((TreeSize(size), LeafIndex(index), path))
+        }
+        _ => Err(Error::Form {
+            what: "inclusion proof",
+            expected: "[size, index below it, [at most 64 hashes]]",
+        }),
+    }
+}
+
+/// Decodes `[uint, uint, [* hash]]`; `None` if it is anything else.
+pub(crate) fn proof_parts(bytes: &[u8]) -> Result<Option<(u64, u64, Vec<Digest>)>, Error> {
     let Some(parts) = Item::parse(bytes)?
         .as_array()
         .filter(|array| array.len() == 3)
     else {
-        return Err(malformed);
+        return Ok(None);
     };
     let mut parts = parts.into_iter();
-    let size = parts.next().and_then(|size| size.as_u64());
-    let index = parts.next().and_then(|index| index.as_u64());
-    let path = parts
-        .next()
-        .and_then(|path| path.as_array())
-        .filter(|path| path.len() <= MAX_PATH);
-    let (Some(size), Some(index), Some(path)) = (size, index, path) else {
-        return Err(malformed);
+    let first = parts.next().and_then(|first| first.as_u64());
+    let second = parts.next().and_then(|second| second.as_u64());
+    let path = parts.next().and_then(|path| path.as_array());
+    let (Some(first), Some(second), Some(path)) = (first, second, path) else {
+        return Ok(None);
     };
     let path: Option<Vec<Digest>> = path
         .into_iter()
         .map(|hash| hash.as_bytes().and_then(|hash| Digest::try_from(hash).ok()))
         .collect();
-    match path {
-        Some(path) if index < size => Ok((TreeSize(size), LeafIndex(index), path)),
-        _ => Err(malformed),
-    }
+    Ok(path.map(|path| (first, second, path)))
 }

@@ -323,7 +323,7 @@ fn find(pairs: &[(Value, Value)], label: i64) -> Option<&Value> {
         .map(|(_, value)| value)
 }
 
-fn int(value: &Value) -> Option<i64> {
+pub(crate) fn int(value: &Value) -> Option<i64> {
     match value {
         Value::Uint(n) => i64::try_from(*n).ok(),
         Value::Nint(n) => i64::try_from(*n).ok().map(|n| -1 - n),

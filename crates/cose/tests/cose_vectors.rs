@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use avouch_cbor::Value;
-use avouch_cose::{Algorithm, Error, Sign, Sign1, VerifyingKey};
+use avouch_cose::{Algorithm, Error, Sign, Sign1, VerifyingKey, foreign};
 use avouch_merkle::{Digest, LeafIndex, TreeSize, hash_leaf, root_from_inclusion};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -220,6 +220,20 @@ fn scitt_cose_statements_and_receipts_come_to_what_they_should() {
             .verify_detached(&pem("log-key.pub").unwrap(), &[], root.as_bytes())
             .is_ok();
         assert_eq!(holds, expected["receipt_valid"], "{case:?}");
+        // The same in one call.
+        let leaf = hash_leaf(entry.as_bytes());
+        let log = pem("log-key.pub").unwrap();
+        match foreign::verify_receipt(&read("receipt.cose"), leaf, &log) {
+            Ok(shown) => {
+                assert!(holds);
+                assert_eq!((shown.size.0, shown.index.0), (size, index));
+                assert_eq!(
+                    shown.root.to_string(),
+                    expected["reconstructed_root"].as_str().unwrap()
+                );
+            }
+            Err(error) => assert!(!holds && matches!(error, Error::BadSignature), "{error}"),
+        }
         receipts += 1;
     }
     assert_eq!(receipts, 4, "receipts over RFC9162_SHA256");
