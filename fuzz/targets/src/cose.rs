@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use avouch_cose::{
-    Algorithm, Checkpoint, Note, NoteKey, Receipt, Sign, Sign1, SigningKey, Statement, VerifyingKey,
+    Algorithm, Checkpoint, ConsistencyProof, ConsistencyReceipt, CosignerKey, Note, NoteKey,
+    Receipt, Sign, Sign1, SigningKey, Statement, TlogProof, VerifyingKey,
 };
 use avouch_merkle::hash_leaf;
 
@@ -28,16 +29,51 @@ pub(crate) fn statement(data: &[u8]) -> bool {
     true
 }
 
-/// A receipt that is accepted has exactly one encoding.
+/// A receipt, for inclusion or for consistency, that is accepted has exactly one encoding.
 pub(crate) fn receipt(data: &[u8]) -> bool {
-    let Ok(receipt) = Receipt::parse(data) else {
+    let inclusion = Receipt::parse(data);
+    if let Ok(receipt) = &inclusion {
+        assert_eq!(receipt.as_bytes(), data);
+        for key in STRANGERS.iter() {
+            assert!(receipt.verify(hash_leaf(data), key).is_err());
+        }
+    }
+    let consistency = ConsistencyReceipt::parse(data);
+    if let Ok(receipt) = &consistency {
+        assert_eq!(receipt.as_bytes(), data);
+        for key in STRANGERS.iter() {
+            assert!(receipt.verify(&hash_leaf(data), key).is_err());
+        }
+    }
+    assert!(
+        inclusion.is_err() || consistency.is_err(),
+        "a receipt that is both"
+    );
+    inclusion.is_ok() || consistency.is_ok()
+}
+
+/// A proof file that is accepted has exactly one text.
+pub(crate) fn log_proof(data: &[u8]) -> bool {
+    let Ok(text) = core::str::from_utf8(data) else {
         return false;
     };
-    assert_eq!(receipt.as_bytes(), data);
-    for key in STRANGERS.iter() {
-        assert!(receipt.verify(hash_leaf(data), key).is_err());
+    let stranger = stranger();
+    let inclusion = TlogProof::parse(text);
+    if let Ok(proof) = &inclusion {
+        assert_eq!(proof.to_string(), text);
+        assert!(proof.verify(hash_leaf(data), &stranger).is_err());
     }
-    true
+    let consistency = ConsistencyProof::parse(text);
+    if let Ok(proof) = &consistency {
+        assert_eq!(proof.to_string(), text);
+        assert!(proof.verify(&hash_leaf(data), &stranger).is_err());
+    }
+    inclusion.is_ok() || consistency.is_ok()
+}
+
+/// A note key that signed nothing.
+fn stranger() -> NoteKey {
+    NoteKey::new("log.example/other", STRANGERS[0]).expect("a note key")
 }
 
 /// A note, a checkpoint or a note key that is accepted has exactly one text.
@@ -48,9 +84,8 @@ pub(crate) fn note(data: &[u8]) -> bool {
     let note = Note::parse(text);
     if let Ok(note) = &note {
         assert_eq!(note.to_string(), text);
-        let key = NoteKey::new("log.example/other", STRANGERS[0]).expect("a note key");
-        assert!(note.verify(&key).is_err());
-        assert!(Checkpoint::open(text, &key).is_err());
+        assert!(note.verify(&stranger()).is_err());
+        assert!(Checkpoint::open(text, &stranger()).is_err());
     }
     let checkpoint = Checkpoint::parse(text);
     if let Ok(checkpoint) = &checkpoint {
@@ -60,7 +95,11 @@ pub(crate) fn note(data: &[u8]) -> bool {
     if let Ok(key) = &key {
         assert_eq!(key.to_string(), text);
     }
-    note.is_ok() || checkpoint.is_ok() || key.is_ok()
+    let cosigner = text.parse::<CosignerKey>();
+    if let Ok(key) = &cosigner {
+        assert_eq!(key.to_string(), text);
+    }
+    note.is_ok() || checkpoint.is_ok() || key.is_ok() || cosigner.is_ok()
 }
 
 /// A key that is accepted is the same key after it is written again. (Encrypted keys are read up to

@@ -30,6 +30,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("statement", cose::statement),
     ("receipt", cose::receipt),
     ("note", cose::note),
+    ("log_proof", cose::log_proof),
     ("key", cose::key),
     ("sign1", cose::sign1),
     ("bundle", evidence::bundle),

@@ -2,8 +2,13 @@
 
 use avouch_bundle::{Bundle, Disclosures, Openings, Shown};
 use avouch_cbor::Value;
-use avouch_cose::{Algorithm, Checkpoint, NoteKey, Receipt, SigningKey, Statement};
-use avouch_merkle::{Digest, LeafIndex, TreeSize, inclusion_proof, multi_proof, root};
+use avouch_cose::{
+    Algorithm, Checkpoint, ConsistencyProof, ConsistencyReceipt, CosignerKey, Note, NoteKey,
+    Receipt, SigningKey, Statement, TlogProof,
+};
+use avouch_merkle::{
+    Digest, LeafIndex, TreeSize, consistency_proof, inclusion_proof, multi_proof, root,
+};
 use avouch_trace::{
     Body, Decision, Event, Field, Flags, Header, Kind, MANIFEST_CONTENT_TYPE, Manifest, Mode,
     NameId, RunId, Salt, Source, agent_chain_start,
@@ -37,10 +42,20 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
             run.statement(Algorithm::Ed25519).as_bytes().to_vec(),
             run.statement(Algorithm::P256).as_bytes().to_vec(),
         ],
-        "receipt" => vec![run.receipt().as_bytes().to_vec()],
+        "receipt" => vec![
+            run.receipt().as_bytes().to_vec(),
+            run.consistency_receipt().as_bytes().to_vec(),
+        ],
+        "log_proof" => run.log_proofs().map(String::into_bytes).to_vec(),
         "note" => {
             let key = NoteKey::new(LOG, log_key().verifying_key()).expect("a note key");
-            vec![run.checkpoint().into_bytes(), key.to_string().into_bytes()]
+            let cosigner =
+                CosignerKey::new("witness.example", log_key().verifying_key()).expect("a key");
+            vec![
+                run.checkpoint().to_string().into_bytes(),
+                key.to_string().into_bytes(),
+                cosigner.to_string().into_bytes(),
+            ]
         }
         "key" => [Algorithm::Ed25519, Algorithm::P256]
             .into_iter()
@@ -198,7 +213,30 @@ impl Run {
             .expect("a receipt")
     }
 
-    fn checkpoint(&self) -> String {
+    fn consistency_receipt(&self) -> ConsistencyReceipt {
+        let (leaves, root) = self.log();
+        let path = consistency_proof(&leaves, TreeSize(2)).expect("a path");
+        ConsistencyReceipt::sign(&log_key(), TreeSize(2), TreeSize(3), &path, &root)
+            .expect("a receipt")
+    }
+
+    fn log_proofs(&self) -> [String; 2] {
+        let (leaves, _) = self.log();
+        let inclusion = TlogProof {
+            extra: Some(b"extra".to_vec()),
+            index: LeafIndex(1),
+            path: inclusion_proof(&leaves, LeafIndex(1)).expect("a path"),
+            checkpoint: self.checkpoint(),
+        };
+        let consistency = ConsistencyProof {
+            before: TreeSize(2),
+            path: consistency_proof(&leaves, TreeSize(2)).expect("a path"),
+            checkpoint: self.checkpoint(),
+        };
+        [inclusion.to_string(), consistency.to_string()]
+    }
+
+    fn checkpoint(&self) -> Note {
         let (_, root) = self.log();
         Checkpoint {
             origin: LOG.into(),
@@ -208,7 +246,6 @@ impl Run {
         }
         .sign(&log_key())
         .expect("a checkpoint")
-        .to_string()
     }
 
     /// Shows two events and one field of each.
@@ -236,7 +273,7 @@ impl Run {
         Bundle {
             statement: self.statement(Algorithm::Ed25519).as_bytes().to_vec(),
             receipts: vec![self.receipt().as_bytes().to_vec()],
-            checkpoint: Some(self.checkpoint()),
+            checkpoint: Some(self.checkpoint().to_string()),
             disclosures: Some(Disclosures {
                 events: shown.collect(),
                 proof: multi_proof(&leaves, &indices(seqs)).expect("a proof"),
