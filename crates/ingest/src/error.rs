@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::Integrity;
+
 /// Where in an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -17,6 +19,8 @@ pub enum Place {
     },
     /// A byte.
     Byte(u64),
+    /// A row of a database, from 1, in the order in which its rows are read.
+    Row(u64),
 }
 
 impl fmt::Display for Place {
@@ -25,6 +29,7 @@ impl fmt::Display for Place {
             Self::Line(line) => write!(f, "line {line}"),
             Self::Record { number, byte } => write!(f, "record {number} (at byte {byte})"),
             Self::Byte(byte) => write!(f, "byte {byte}"),
+            Self::Row(row) => write!(f, "row {row}"),
         }
     }
 }
@@ -72,6 +77,44 @@ pub enum Error {
         /// The input's name.
         file: String,
     },
+    /// The input is a database that cannot be read.
+    #[error("{file}: cannot read this SQLite database: {reason}")]
+    Database {
+        /// The input's name.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The input is a database, but the format is not one, or this build reads none.
+    #[error(
+        "{file}: is an SQLite database; those that can be read: {}",
+        crate::Format::databases()
+    )]
+    IsDatabase {
+        /// The input's name.
+        file: String,
+    },
+    /// The format is that of a database, but the input is none.
+    #[error("{file}: is no SQLite database, as the format {format} has to be")]
+    NoDatabase {
+        /// The input's name.
+        file: String,
+        /// The format.
+        format: crate::Format,
+    },
+    /// The source's own integrity protection does not hold.
+    #[error(
+        "{file}: its own integrity protection does not hold: {first}{}; `avouch audit-source` lists it all",
+        and_more(*.broken)
+    )]
+    NotHeld {
+        /// The input's name.
+        file: String,
+        /// The first thing that broke.
+        first: String,
+        /// How many things broke.
+        broken: u64,
+    },
     /// The store refused.
     #[error("{file}: the store refused it")]
     Sink {
@@ -86,6 +129,25 @@ pub enum Error {
         /// What was given.
         name: String,
     },
+}
+
+impl Error {
+    /// The source's own integrity protection does not hold.
+    pub(crate) fn not_held(file: &str, integrity: &Integrity) -> Self {
+        let first = integrity.findings.first();
+        Self::NotHeld {
+            file: file.to_owned(),
+            first: first.map_or(String::new(), ToString::to_string),
+            broken: integrity.broken,
+        }
+    }
+}
+
+fn and_more(broken: u64) -> String {
+    match broken.saturating_sub(1) {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    }
 }
 
 /// What went wrong, before it is known where.

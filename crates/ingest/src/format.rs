@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::database::Database;
 use crate::error::{Error, Fault};
 use crate::formats;
+use crate::integrity::Rules;
 use crate::peek::Peek;
 use crate::run::Run;
 
@@ -67,6 +69,19 @@ impl Format {
         Self::ALL.map(Self::name).join(", ")
     }
 
+    /// The names of those that are databases, for messages.
+    pub(crate) fn databases() -> String {
+        let databases = Self::ALL.into_iter().filter(|_| cfg!(feature = "sqlite"));
+        let names: Vec<&str> = databases
+            .filter(|format| format.spec().database.is_some())
+            .map(Self::name)
+            .collect();
+        match names.is_empty() {
+            true => "none in this build".to_owned(),
+            false => names.join(", "),
+        }
+    }
+
     pub(crate) fn spec(self) -> &'static Spec {
         match self {
             Self::Avouch => &formats::avouch::SPEC,
@@ -114,6 +129,10 @@ pub(crate) struct Spec {
     pub(crate) recognises: fn(&Peek<'_>) -> bool,
     pub(crate) shape: fn(&Peek<'_>) -> Shape,
     pub(crate) importer: fn() -> Box<dyn Importer>,
+    /// What the source system protects its records with; `None` where it never meant to.
+    pub(crate) rules: Option<&'static Rules>,
+    /// Where the format is an SQLite database: how its rows are put in order.
+    pub(crate) database: Option<&'static Database>,
 }
 
 /// How an input is cut into records.
@@ -130,6 +149,10 @@ pub(crate) enum Shape {
     Document(&'static [&'static [&'static str]]),
     /// The whole input is one record, any UTF-8 text.
     Text,
+    /// The whole input is one record, any bytes.
+    Binary,
+    /// The input is a database, and each row is a record (see [`crate::database`]).
+    Rows,
 }
 
 /// Maps one format's records.
@@ -143,6 +166,11 @@ pub(crate) trait Importer {
     /// Maps one record, which is strict JSON (or, for [`Shape::Text`], UTF-8). A record for which
     /// nothing is emitted becomes a note.
     fn record(&mut self, record: &str, run: &mut Run<'_>) -> Result<(), Fault>;
+
+    /// Maps the one record of a [`Shape::Binary`].
+    fn binary(&mut self, _record: &[u8], _run: &mut Run<'_>) -> Result<(), Fault> {
+        Err(Fault::malformed("not a binary format"))
+    }
 
     /// After the last record. The run, if still open, is ended afterwards.
     fn finish(&mut self, _run: &mut Run<'_>) -> Result<(), Fault> {

@@ -35,12 +35,17 @@
 //! # Ok::<(), avouch_ingest::Error>(())
 //! ```
 
+mod audit;
+mod database;
 mod document;
 mod driver;
 mod error;
+mod file;
 mod format;
 mod formats;
 mod ids;
+mod import;
+mod integrity;
 mod map;
 mod money;
 mod name;
@@ -49,14 +54,19 @@ mod out;
 mod peek;
 mod plain;
 mod read;
+mod row;
 mod run;
 mod scan;
 mod sink;
+#[cfg(feature = "sqlite")]
+mod snapshot;
 mod strict;
 mod time;
 mod value;
 
-pub use driver::{DEFAULT_RECORD_LIMIT, Options, Outcome, ingest};
+pub use driver::{Audited, DEFAULT_RECORD_LIMIT, Options, Outcome, audit, ingest};
 pub use error::{Error, Place};
+pub use file::{audit_file, ingest_file};
 pub use format::Format;
+pub use integrity::{Finding, Integrity, SourceKey};
 pub use sink::{Draft, FieldValue, InputId, RunInfo, Sink};

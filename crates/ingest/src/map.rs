@@ -1,22 +1,40 @@
-//! Feeding an input's records to a format's importer.
+//! Cutting an input into records and handing each to a consumer.
 
 use std::io::Read;
 
-use avouch_trace::Kind;
-
 use crate::document::ListPath;
 use crate::error::{Fault, Place};
-use crate::format::{Format, Importer, Shape};
+use crate::format::Shape;
 use crate::read::{Slice, Window, is_blank};
-use crate::run::Run;
 use crate::scan::{self, Visitor, Want};
-use crate::sink::Draft;
 use crate::strict;
 
-/// Feeds records to an importer.
-pub(crate) struct Mapper<'m, 'r> {
-    importer: Box<dyn Importer>,
-    run: &'m mut Run<'r>,
+/// Is given an input's records, front to back.
+pub(crate) trait Consumer {
+    /// The members around a document's record list, each strict JSON, before any record.
+    fn outer(&mut self, members: Vec<(String, Vec<u8>)>) -> Result<(), Fault>;
+    /// One record: strict JSON, or the bytes of an input that is one record.
+    fn record(&mut self, record: Record<'_>, place: Place) -> Result<(), Fault>;
+    /// A record that is malformed, where such records are skipped.
+    fn bad(&mut self, record: &[u8], place: Place, reason: String) -> Result<(), Fault>;
+    /// After the last record.
+    fn finish(&mut self) -> Result<(), Fault>;
+}
+
+/// One record.
+#[derive(Clone, Copy)]
+pub(crate) enum Record<'a> {
+    /// Strict JSON.
+    Json(&'a str),
+    /// The whole input, where it is text.
+    Text(&'a str),
+    /// The whole input, where it is binary.
+    Binary(&'a [u8]),
+}
+
+/// Hands records to a consumer.
+pub(crate) struct Mapper<'m> {
+    consumer: &'m mut dyn Consumer,
     shape: Shape,
     skip_bad: bool,
     /// Where the current record is.
@@ -24,12 +42,10 @@ pub(crate) struct Mapper<'m, 'r> {
     number: u64,
 }
 
-impl<'m, 'r> Mapper<'m, 'r> {
-    pub(crate) fn new(format: Format, shape: Shape, skip_bad: bool, run: &'m mut Run<'r>) -> Self {
-        let importer = (format.spec().importer)();
+impl<'m> Mapper<'m> {
+    pub(crate) fn new(shape: Shape, skip_bad: bool, consumer: &'m mut dyn Consumer) -> Self {
         Self {
-            importer,
-            run,
+            consumer,
             shape,
             skip_bad,
             place: None,
@@ -42,7 +58,7 @@ impl<'m, 'r> Mapper<'m, 'r> {
         self.place
     }
 
-    /// Maps all records of an input.
+    /// Hands over all records of an input.
     pub(crate) fn all<R: Read>(
         &mut self,
         window: &mut Window<'_, R>,
@@ -50,15 +66,15 @@ impl<'m, 'r> Mapper<'m, 'r> {
         outer: Vec<(String, Vec<u8>)>,
     ) -> Result<(), Fault> {
         match self.shape {
-            Shape::Lines => loop {
-                self.place = Some(Place::Line(self.number + 1));
+            Shape::Lines | Shape::Rows => loop {
+                self.place = Some(self.place_of(0, self.number + 1));
                 let Some(line) = window.line()? else { break };
                 self.number += 1;
                 if !line.bytes.iter().all(|byte| is_blank(*byte)) {
                     self.record(line)?;
                 }
             },
-            Shape::Text => {
+            Shape::Text | Shape::Binary => {
                 let whole = window.rest()?;
                 self.number += 1;
                 self.record(whole)?;
@@ -72,8 +88,7 @@ impl<'m, 'r> Mapper<'m, 'r> {
                         other => other,
                     })?;
                 }
-                self.run.set_outer(outer.clone());
-                self.importer.outer(&outer, self.run)?;
+                self.consumer.outer(outer)?;
                 let mut records = Records {
                     list: list.unwrap_or_default(),
                     mapper: self,
@@ -81,8 +96,7 @@ impl<'m, 'r> Mapper<'m, 'r> {
                 scan::document(window, &mut records)?;
             }
         }
-        self.importer.finish(self.run)?;
-        self.run.end()
+        self.consumer.finish()
     }
 
     fn next(&mut self, record: Slice<'_>) -> Result<(), Fault> {
@@ -93,55 +107,40 @@ impl<'m, 'r> Mapper<'m, 'r> {
         Ok(())
     }
 
+    /// The place of the record of this number, from 1, that starts at this byte.
+    fn place_of(&self, byte: u64, number: u64) -> Place {
+        match self.shape {
+            Shape::Lines => Place::Line(number),
+            Shape::Rows => Place::Row(number),
+            _ => Place::Record { number, byte },
+        }
+    }
+
     fn record(&mut self, record: Slice<'_>) -> Result<(), Fault> {
-        self.place = Some(if matches!(self.shape, Shape::Lines) {
-            Place::Line(self.number)
-        } else {
-            Place::Record {
-                number: self.number,
-                byte: record.at,
-            }
-        });
-        match self.map(record.bytes) {
+        let place = self.place_of(record.at, self.number);
+        self.place = Some(place);
+        let checked = match self.shape {
+            Shape::Text => strict::utf8(record.bytes).map(Record::Text),
+            Shape::Binary => Ok(Record::Binary(record.bytes)),
+            Shape::Values => strict::json(record.bytes).map(Record::Json),
+            _ => strict::object(record.bytes).map(Record::Json),
+        };
+        match checked.and_then(|checked| self.consumer.record(checked, place)) {
             Err(Fault::Malformed(reason)) if self.skip_bad => {
-                self.run.emit_bad(record.bytes, reason)
+                self.consumer.bad(record.bytes, place, reason)
             }
             other => other,
         }
     }
-
-    fn map(&mut self, record: &[u8]) -> Result<(), Fault> {
-        let checked = match self.shape {
-            Shape::Text => strict::utf8(record),
-            Shape::Values => strict::json(record),
-            _ => strict::object(record),
-        };
-        let text = match checked {
-            Ok(text) => text,
-            Err(fault) => {
-                self.run.source_bytes(record);
-                return Err(fault);
-            }
-        };
-        match self.shape {
-            Shape::Text => self.run.source_bytes(record),
-            _ => self.run.source_json(text),
-        }
-        self.importer.record(text, self.run)?;
-        if self.run.raw_is_pending() {
-            self.run.emit(Draft::new(Kind::Note))?;
-        }
-        Ok(())
-    }
 }
 
-/// Maps the elements of the record list.
-struct Records<'a, 'm, 'r> {
+/// Takes the elements of the record list.
+struct Records<'a, 'm> {
     list: ListPath,
-    mapper: &'a mut Mapper<'m, 'r>,
+    mapper: &'a mut Mapper<'m>,
 }
 
-impl Visitor for Records<'_, '_, '_> {
+impl Visitor for Records<'_, '_> {
     fn want(&mut self, path: &[String], first: u8) -> Want {
         if path == self.list {
             Want::Elements

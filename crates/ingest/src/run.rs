@@ -5,6 +5,7 @@ use avouch_merkle::Digest;
 use avouch_trace::{Flags, Kind, MAX_EVENTS, Mode, Parent};
 
 use crate::error::Fault;
+use crate::integrity::{self, Integrity};
 use crate::out::Out;
 use crate::sink::{Draft, FieldValue, InputId, RunInfo};
 use crate::{Format, Outcome};
@@ -14,7 +15,8 @@ const MAX_HELD: usize = 4096;
 const MAX_HELD_BYTES: usize = 16 << 20;
 
 /// Fields of event 0 that are written here; no format may use these names there.
-pub(crate) const START_FIELDS: [&str; 3] = ["input_sha256", "input_bytes", "format"];
+pub(crate) const START_FIELDS: [&str; 4] =
+    ["input_sha256", "input_bytes", "format", integrity::FIELD];
 
 /// What is the same for all runs of an input.
 pub(crate) struct Common {
@@ -27,6 +29,8 @@ pub(crate) struct Common {
     pub(crate) agent: Option<String>,
     pub(crate) digest: Digest,
     pub(crate) length: u64,
+    /// What the source's own integrity protection is worth.
+    pub(crate) integrity: Option<Integrity>,
 }
 
 /// What a format knows at a run's start.
@@ -37,7 +41,6 @@ pub(crate) struct Start {
     pub(crate) agent: Option<String>,
     pub(crate) mode: Mode,
     pub(crate) currency: String,
-    pub(crate) integrity: Option<bool>,
     pub(crate) parents: Vec<Parent>,
     /// Whether event 0 is made of the current record, and so holds its bytes as `raw`.
     pub(crate) is_record: bool,
@@ -55,7 +58,6 @@ impl Start {
             agent: None,
             mode: Mode::Execution,
             currency: currency.to_owned(),
-            integrity: None,
             parents: Vec::new(),
             is_record: false,
         }
@@ -229,7 +231,7 @@ impl<'a> Run<'a> {
                 mode: start.mode,
                 currency: start.currency,
                 format: self.common.format.name().to_owned(),
-                integrity: start.integrity,
+                integrity: self.common.integrity.as_ref().and_then(|found| found.held),
                 input,
                 parents: start.parents,
             })?;
@@ -257,6 +259,9 @@ impl<'a> Run<'a> {
             .with(START_FIELDS[0], Value::Bytes(digest))
             .with(START_FIELDS[1], self.common.length)
             .with(START_FIELDS[2], self.common.format.name());
+        if let Some(found) = &self.common.integrity {
+            draft = draft.with(integrity::FIELD, found.to_field());
+        }
         for (name, bytes) in std::mem::take(&mut self.outer) {
             draft = draft.with(format!("raw/{name}"), FieldValue::Json(bytes));
         }

@@ -31,6 +31,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     shape: |_| Shape::Document(&[&["session", "entries"]]),
     importer: || Box::new(AgentRecord::default()),
+    rules: None,
+    database: None,
 };
 
 /// Members that the CDDL requires around the entries.

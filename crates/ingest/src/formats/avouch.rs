@@ -34,6 +34,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     shape: |_| Shape::Lines,
     importer: || Box::new(Avouch::default()),
+    rules: None,
+    database: None,
 };
 
 /// The version of the format that is written and read.

@@ -34,6 +34,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     shape: |_| Shape::Lines,
     importer: || Box::new(ClaudeCode::new()),
+    rules: None,
+    database: None,
 };
 
 /// What Claude Code itself writes as a tool's result when the user declined the call.

@@ -38,6 +38,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     shape: |_| Shape::Lines,
     importer: || Box::new(Codex::new()),
+    rules: None,
+    database: None,
 };
 
 #[derive(Deserialize)]

@@ -32,6 +32,8 @@ pub(crate) const SPEC: Spec = Spec {
             round: 0,
         })
     },
+    rules: None,
+    database: None,
 };
 
 /// What Cursor puts around the words that the user typed.

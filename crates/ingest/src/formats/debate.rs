@@ -38,6 +38,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     shape: |_| Shape::Text,
     importer: || Box::new(Debate),
+    rules: None,
+    database: None,
 };
 
 /// What makes a line a debater's claim.

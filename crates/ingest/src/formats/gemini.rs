@@ -29,6 +29,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     shape: |_| Shape::Document(&[&["messages"]]),
     importer: || Box::new(Gemini::default()),
+    rules: None,
+    database: None,
 };
 
 #[derive(Deserialize)]

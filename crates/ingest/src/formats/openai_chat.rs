@@ -42,6 +42,8 @@ pub(crate) const SPEC: Spec = Spec {
         _ => Shape::Values,
     },
     importer: || Box::new(Chat::default()),
+    rules: None,
+    database: None,
 };
 
 /// The members that hold a conversation's messages.

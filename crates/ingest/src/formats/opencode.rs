@@ -33,6 +33,8 @@ pub(crate) const SPEC: Spec = Spec {
     },
     shape: |_| Shape::Values,
     importer: || Box::new(OpenCode::default()),
+    rules: None,
+    database: None,
 };
 
 /// How many values, and bytes of them, wait for the session that they belong to.

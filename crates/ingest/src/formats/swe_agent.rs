@@ -30,6 +30,8 @@ pub(crate) const SPEC: Spec = Spec {
     // The steps, where they are told; else the messages. Where both are there, they tell the same.
     shape: |_| Shape::Document(&[&["trajectory"], &["history"]]),
     importer: || Box::new(SweAgent::default()),
+    rules: None,
+    database: None,
 };
 
 /// The command line that the agent types into.
