@@ -5,10 +5,10 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use avouch::Passphrase;
+use avouch::Secret;
 
 /// A passphrase that opens something that exists.
-pub(crate) fn existing(file: Option<&Path>, what: &str) -> anyhow::Result<Passphrase> {
+pub(crate) fn existing(file: Option<&Path>, what: &str) -> anyhow::Result<Secret> {
     match file {
         Some(file) => from_file(file),
         None => ask(&format!("Passphrase for {what}: ")),
@@ -16,7 +16,7 @@ pub(crate) fn existing(file: Option<&Path>, what: &str) -> anyhow::Result<Passph
 }
 
 /// A passphrase for something new: asked for twice.
-pub(crate) fn new(file: Option<&Path>) -> anyhow::Result<Passphrase> {
+pub(crate) fn new(file: Option<&Path>) -> anyhow::Result<Secret> {
     let Some(file) = file else {
         let first = ask("New passphrase: ")?;
         if *ask("Again: ")? != *first {
@@ -27,11 +27,16 @@ pub(crate) fn new(file: Option<&Path>) -> anyhow::Result<Passphrase> {
     from_file(file)
 }
 
-fn from_file(file: &Path) -> anyhow::Result<Passphrase> {
-    let text = Passphrase::new(
-        fs::read_to_string(file).with_context(|| format!("passphrase file {}", file.display()))?,
-    );
-    let line = Passphrase::new(text.lines().next().unwrap_or_default().to_owned());
+/// A file's text, as the secret that it is.
+pub(crate) fn read_secret(file: &Path) -> anyhow::Result<Secret> {
+    fs::read_to_string(file)
+        .map(Secret::new)
+        .with_context(|| file.display().to_string())
+}
+
+fn from_file(file: &Path) -> anyhow::Result<Secret> {
+    let text = read_secret(file).context("passphrase file")?;
+    let line = Secret::new(text.lines().next().unwrap_or_default().to_owned());
     if line.is_empty() {
         bail!(
             "passphrase file {}: its first line is empty",
@@ -41,11 +46,11 @@ fn from_file(file: &Path) -> anyhow::Result<Passphrase> {
     Ok(line)
 }
 
-fn ask(prompt: &str) -> anyhow::Result<Passphrase> {
+fn ask(prompt: &str) -> anyhow::Result<Secret> {
     if !std::io::stdin().is_terminal() {
         bail!("a passphrase is needed and there is no terminal to ask on: use --passphrase-file");
     }
-    let phrase = Passphrase::new(rpassword::prompt_password(prompt)?);
+    let phrase = Secret::new(rpassword::prompt_password(prompt)?);
     if phrase.is_empty() {
         bail!("an empty passphrase protects nothing");
     }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use avouch_cose::{Algorithm, SigningKey, VerifyingKey};
 use avouch_ledger::{Identity, Ledger};
 
-use crate::keys::{KeyStore, Passphrase};
+use crate::keys::{KeyStore, Secret};
 use crate::random::Randomness;
 use crate::{Error, durable};
 
@@ -29,9 +29,9 @@ pub struct InitOptions {
     /// What the issuer's new key signs with; Ed25519 unless told. The log's is always Ed25519.
     pub algorithm: Option<Algorithm>,
     /// An existing issuer key in PKCS#8 PEM to use in place of a new one.
-    pub issuer_pem: Option<String>,
+    pub issuer_pem: Option<Secret>,
     /// Encrypts the private keys on disk, and opens `issuer_pem` if that is encrypted.
-    pub passphrase: Option<Passphrase>,
+    pub passphrase: Option<Secret>,
 }
 
 /// An open home.
@@ -116,7 +116,7 @@ impl Home {
     }
 
     /// Opens the private keys, for sealing and for making bundles.
-    pub fn signer(&self, passphrase: Option<&Passphrase>) -> Result<Signer, Error> {
+    pub fn signer(&self, passphrase: Option<&Secret>) -> Result<Signer, Error> {
         let keys = self.keys();
         Ok(Signer {
             issuer: keys.open(ISSUER_KEY, passphrase)?,

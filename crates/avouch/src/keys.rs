@@ -1,7 +1,9 @@
 //! Private keys on disk: PKCS#8 PEM files that only their owner can read.
 
+use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use avouch_cose::{Algorithm, SigningKey, VerifyingKey};
@@ -10,8 +12,30 @@ use zeroize::Zeroizing;
 use crate::random::os_random;
 use crate::{Error, durable};
 
-/// A passphrase, wiped from memory when dropped.
-pub type Passphrase = Zeroizing<String>;
+/// Secret text (a passphrase, a private key's PEM): wiped from memory when dropped, and never printed.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the text over.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl Deref for Secret {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
 
 const PRIVATE: &str = "pem";
 const PUBLIC: &str = "pub.pem";
@@ -46,7 +70,7 @@ impl KeyStore {
         &self,
         name: &str,
         algorithm: Algorithm,
-        passphrase: Option<&Passphrase>,
+        passphrase: Option<&Secret>,
     ) -> Result<KeyInfo, Error> {
         loop {
             let seed = Zeroizing::new(os_random()?);
@@ -63,9 +87,9 @@ impl KeyStore {
     pub fn import(
         &self,
         name: &str,
-        pem: &str,
-        from: Option<&Passphrase>,
-        to: Option<&Passphrase>,
+        pem: &Secret,
+        from: Option<&Secret>,
+        to: Option<&Secret>,
     ) -> Result<KeyInfo, Error> {
         let key = SigningKey::from_pem(pem, from.map(|phrase| phrase.as_bytes()))?;
         self.store(name, &key, to)
@@ -75,7 +99,7 @@ impl KeyStore {
         &self,
         name: &str,
         key: &SigningKey,
-        passphrase: Option<&Passphrase>,
+        passphrase: Option<&Secret>,
     ) -> Result<KeyInfo, Error> {
         check_name(name)?;
         let pem = match passphrase {
@@ -139,7 +163,7 @@ impl KeyStore {
     }
 
     /// Opens a private key. Refuses one that others can read, and one whose public file is another's.
-    pub fn open(&self, name: &str, passphrase: Option<&Passphrase>) -> Result<SigningKey, Error> {
+    pub fn open(&self, name: &str, passphrase: Option<&Secret>) -> Result<SigningKey, Error> {
         let pem = self.read_private(name)?;
         let key = SigningKey::from_pem(&pem, passphrase.map(|phrase| phrase.as_bytes())).map_err(
             |source| Error::Key {

@@ -28,7 +28,7 @@ pub use check::verify_files;
 pub use durable::temporary_file;
 pub use error::Error;
 pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer, needs_passphrase};
-pub use keys::{KeyInfo, KeyStore, Passphrase};
+pub use keys::{KeyInfo, KeyStore, Secret};
 pub use random::Randomness;
 pub use record::{NewRun, Recorder};
 pub use select::Selection;

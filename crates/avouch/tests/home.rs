@@ -295,7 +295,7 @@ fn seeded_homes_agree_and_seeded_runs_do_not_share_salts() {
 fn keys_of_either_kind_open_with_their_passphrase_only() {
     for algorithm in [Algorithm::Ed25519, Algorithm::P256] {
         let dir = tempfile::tempdir().unwrap();
-        let phrase = avouch::Passphrase::new("correct horse".into());
+        let phrase = avouch::Secret::new("correct horse".into());
         let options = InitOptions {
             algorithm: Some(algorithm),
             passphrase: Some(phrase.clone()),
@@ -304,7 +304,7 @@ fn keys_of_either_kind_open_with_their_passphrase_only() {
         let mut home = Home::init(dir.path().join("home"), &options).unwrap();
         assert!(avouch::needs_passphrase(home.dir()).unwrap());
         assert!(home.signer(None).is_err());
-        let wrong = avouch::Passphrase::new("battery staple".into());
+        let wrong = avouch::Secret::new("battery staple".into());
         assert!(home.signer(Some(&wrong)).is_err());
         let signer = home.signer(Some(&phrase)).unwrap();
         record(&mut home, "run", "a");

@@ -16,24 +16,35 @@ use crate::output;
 pub(crate) fn run(global: &Global, args: &Ingest) -> anyhow::Result<u8> {
     let mut home = global.home()?;
     let mut all = Vec::new();
-    for path in &args.files {
-        let outcomes = if path.as_os_str() == "-" {
-            one(&mut home, args, "stdin", spool(io::stdin().lock())?)?
-        } else {
-            let file = File::open(path).with_context(|| path.display().to_string())?;
-            // A pipe cannot be read twice.
-            let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-            let file = if regular { file } else { spool(file)? };
-            one(&mut home, args, &path.to_string_lossy(), file)?
-        };
-        for outcome in outcomes {
-            report(path, &outcome, args.output.json, &mut all)?;
-        }
-    }
+    // What was recorded before a file that is refused stays recorded, and is told.
+    let done = args
+        .files
+        .iter()
+        .try_for_each(|path| one_file(&mut home, args, path, &mut all));
     if args.output.json {
         output::json(&all)?;
     }
-    Ok(HOLDS)
+    done.map(|()| HOLDS)
+}
+
+fn one_file(
+    home: &mut Home,
+    args: &Ingest,
+    path: &Path,
+    all: &mut Vec<Value>,
+) -> anyhow::Result<()> {
+    let outcomes = if path.as_os_str() == "-" {
+        one(home, args, "stdin", spool(io::stdin().lock())?)?
+    } else {
+        let file = File::open(path).with_context(|| path.display().to_string())?;
+        // A pipe cannot be read twice.
+        let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let file = if regular { file } else { spool(file)? };
+        one(home, args, &path.to_string_lossy(), file)?
+    };
+    outcomes
+        .iter()
+        .try_for_each(|outcome| report(path, outcome, args.output.json, all))
 }
 
 fn one(

@@ -1,19 +1,17 @@
 //! `avouch init`
 
-use std::fs;
-
-use anyhow::Context;
 use avouch::{Home, InitOptions};
 
 use super::{Global, HOLDS};
 use crate::args::Init;
-use crate::output;
+use crate::{output, passphrase};
 
 pub(crate) fn run(global: &Global, args: &Init) -> anyhow::Result<u8> {
-    let issuer_pem = match &args.issuer_key {
-        Some(path) => Some(fs::read_to_string(path).with_context(|| path.display().to_string())?),
-        None => None,
-    };
+    let issuer_pem = args
+        .issuer_key
+        .as_deref()
+        .map(passphrase::read_secret)
+        .transpose()?;
     let home = Home::init(
         &global.home,
         &InitOptions {

@@ -1,9 +1,6 @@
 //! `avouch key`
 
-use std::fs;
-
-use anyhow::Context;
-use avouch::{KeyInfo, KeyStore, Passphrase};
+use avouch::{KeyInfo, KeyStore};
 use serde_json::{Value, json};
 
 use super::{Global, HOLDS};
@@ -31,9 +28,7 @@ pub(crate) fn run(global: &Global, args: Key) -> anyhow::Result<u8> {
             file,
             encrypt,
         } => {
-            let pem = Passphrase::new(
-                fs::read_to_string(&file).with_context(|| file.display().to_string())?,
-            );
+            let pem = passphrase::read_secret(&file)?;
             let from = match pem.contains("ENCRYPTED PRIVATE KEY") {
                 true => {
                     let what = file.display().to_string();

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use avouch::{Home, Passphrase, Randomness};
+use avouch::{Home, Randomness, Secret};
 use clap::CommandFactory;
 
 use crate::args::{Cli, Command};
@@ -44,7 +44,7 @@ impl Global {
     }
 
     /// The passphrase of the home's keys, if they have one.
-    fn key_passphrase(&self) -> anyhow::Result<Option<Passphrase>> {
+    fn key_passphrase(&self) -> anyhow::Result<Option<Secret>> {
         match avouch::needs_passphrase(&self.home)? {
             true => {
                 passphrase::existing(self.passphrase_file.as_deref(), "the private keys").map(Some)
@@ -54,7 +54,7 @@ impl Global {
     }
 
     /// A passphrase for new keys, if they shall have one.
-    fn new_passphrase(&self, encrypt: bool) -> anyhow::Result<Option<Passphrase>> {
+    fn new_passphrase(&self, encrypt: bool) -> anyhow::Result<Option<Secret>> {
         match encrypt {
             true => passphrase::new(self.passphrase_file.as_deref()).map(Some),
             false => Ok(None),
