@@ -57,6 +57,9 @@ pub(crate) enum Command {
     /// Make, list, export and import keys
     #[command(subcommand)]
     Key(Key),
+    /// Publish the transparency log, prove what is in it, and compare its checkpoints
+    #[command(subcommand)]
+    Log(Log),
     /// Re-derive everything in the ledger and name the first wrong row
     Fsck(Json),
     /// Run the whole chain on the project's fixtures and say what each step showed
@@ -225,6 +228,99 @@ pub(crate) enum Key {
         #[arg(long)]
         encrypt: bool,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Log {
+    /// Print the log's last checkpoint: a signed note with its size and root
+    Checkpoint(LogCheckpoint),
+    /// Print the key that checks the log's checkpoints (a C2SP verifier key)
+    Key,
+    /// Write the proof that a sealed run's statement is in the log (C2SP tlog-proof)
+    Proof(LogProof),
+    /// Write a sealed run's receipt (COSE, RFC 9942)
+    Receipt(LogFile),
+    /// Write the log as static files that any web server can serve (C2SP tlog-tiles); again to go on
+    Publish(Publish),
+    /// Prove that the log at one time begins with the log at an earlier time
+    Consistency(Consistency),
+    /// Tell whether two checkpoints of a log are of one history. Exit codes: 0 they are; 1 the log has
+    /// forked, and the two prove it; 3 they alone do not tell
+    CheckFork(CheckFork),
+}
+
+#[derive(Args)]
+pub(crate) struct LogCheckpoint {
+    /// The one that was signed at this size; the last when absent
+    #[arg(long, value_name = "N")]
+    pub(crate) size: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct LogFile {
+    /// The run: name, id, or the first digits of its id
+    pub(crate) run: String,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct LogProof {
+    /// The run: name, id, or the first digits of its id
+    pub(crate) run: String,
+    /// The file to write, NAME.tlog-proof by convention
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Put the statement in it, as its extra data
+    #[arg(long)]
+    pub(crate) statement: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Publish {
+    /// The folder, which is made if it is not there
+    pub(crate) dir: PathBuf,
+    /// Publish this checkpoint of the log, with the cosignatures that it has, instead of the last
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Consistency {
+    /// The earlier state: a size, or a file with a checkpoint
+    pub(crate) old: String,
+    /// The later state: a size that has a checkpoint, or a file with one
+    pub(crate) new: String,
+    /// Write the proof here instead of printing it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Also write it as a receipt that the log signs (COSE, RFC 9942)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) receipt: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct CheckFork {
+    /// A file with a checkpoint
+    pub(crate) a: PathBuf,
+    /// A file with another
+    pub(crate) b: PathBuf,
+    /// The log's verifier key; the key of the log in this home when absent
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) key: Option<String>,
+    /// A consistency proof between them, as `avouch log consistency` writes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proof: Option<PathBuf>,
+    /// A folder with the log's tiles, at the later size or beyond
+    #[arg(long, value_name = "DIR")]
+    pub(crate) log: Option<PathBuf>,
 }
 
 #[derive(Args)]

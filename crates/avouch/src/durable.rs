@@ -39,6 +39,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     sync_parent(path)
 }
 
+/// Writes a result: the file has its old content (or none) or the new, also after a crash.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    replace(path, bytes)
+}
+
 fn write_beside(
     path: &Path,
     bytes: &[u8],

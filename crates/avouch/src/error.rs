@@ -136,6 +136,48 @@ pub enum Error {
     /// A bundle could not be made.
     #[error("the bundle cannot be made: {0}")]
     MakeBundle(avouch_bundle::Error),
+    /// Nothing is sealed, so the log has signed nothing.
+    #[error("the log is empty: `avouch seal` enters statements in it")]
+    EmptyLog,
+    /// A size or checkpoint that the log has not signed.
+    #[error("the log has signed no such checkpoint at size {size}")]
+    NotOurCheckpoint {
+        /// Its size.
+        size: u64,
+    },
+    /// A size that the log has not reached.
+    #[error("the log has {whole} entries, not {size}")]
+    BeyondLog {
+        /// The size asked for.
+        size: u64,
+        /// The log's.
+        whole: u64,
+    },
+    /// The log's key signed another root than the log has at that size.
+    #[error(
+        "the checkpoint is signed by this log, but the log has another root at size {size}: a fork. Keep \
+         the checkpoint; `avouch log check-fork` compares it with others"
+    )]
+    OtherHistory {
+        /// The size.
+        size: u64,
+    },
+    /// The ledger's nodes or statements do not lead to the root that was signed.
+    #[error(
+        "the ledger does not lead to the root that the log signed at size {size}: run `avouch fsck`"
+    )]
+    DamagedLog {
+        /// The size.
+        size: u64,
+    },
+    /// A published log is not what it must be.
+    #[error("{place}: {why}")]
+    Published {
+        /// The resource.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
     /// A tree.
     #[error(transparent)]
     Merkle(#[from] avouch_merkle::Error),

@@ -16,6 +16,7 @@ mod error;
 mod home;
 mod ingest;
 mod keys;
+pub mod log;
 mod random;
 mod record;
 mod seal;
@@ -25,7 +26,7 @@ mod view;
 
 pub use avouch_ingest::Draft;
 pub use check::verify_files;
-pub use durable::temporary_file;
+pub use durable::{temporary_file, write_file};
 pub use error::Error;
 pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer, needs_passphrase};
 pub use keys::{KeyInfo, KeyStore, Secret};
@@ -52,6 +53,10 @@ pub mod cose {
 /// The ledger under a home.
 pub mod ledger {
     pub use avouch_ledger::*;
+}
+/// Digests, trees and tiles.
+pub mod merkle {
+    pub use avouch_merkle::*;
 }
 /// Headers, events and manifests.
 pub mod trace {

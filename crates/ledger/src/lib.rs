@@ -73,6 +73,7 @@ mod progress;
 mod run;
 mod schema;
 mod seal;
+mod tiles;
 mod walk;
 
 pub use batch::Batch;

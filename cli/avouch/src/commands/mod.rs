@@ -5,6 +5,7 @@ mod fsck;
 mod ingest;
 mod init;
 mod key;
+mod log;
 mod runs;
 mod seal;
 mod verify;
@@ -24,6 +25,8 @@ use crate::passphrase;
 pub(crate) const HOLDS: u8 = 0;
 /// It does not hold.
 pub(crate) const FAILS: u8 = 1;
+/// Nothing wrong, but something that is needed is absent.
+pub(crate) const ABSENT: u8 = 3;
 
 /// The options that every command has.
 pub(crate) struct Global {
@@ -76,6 +79,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Show(args) => runs::show(&global, &args),
         Command::Seal(args) => seal::run(&global, &args),
         Command::Verify(args) => verify::run(&args),
+        Command::Log(command) => log::run(&global, &command),
         Command::Key(args) => key::run(&global, args),
         Command::Fsck(args) => fsck::run(&global, args.json),
         Command::Demo(args) => demo::run(&args),

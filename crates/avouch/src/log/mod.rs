@@ -2,13 +2,13 @@
 
 mod bundle;
 mod fork;
-mod publish;
 mod prove;
+mod publish;
 mod source;
 mod tiles;
 mod write;
 
-pub use fork::{Comparison, Evidence, compare};
+pub use fork::{Comparison, Evidence, Hints, compare};
 pub use prove::Point;
 pub use publish::Publication;
 pub use source::{Folder, LogSource};

@@ -70,7 +70,10 @@ impl Home {
         // From the files themselves: what is published next is their root.
         let log = TileLog::new(Folder::new(dir));
         if log.root(size, size)? != checkpoint.root {
-            return Err(wrong(dir, "the tiles have another root than the checkpoint"));
+            return Err(wrong(
+                dir,
+                "the tiles have another root than the checkpoint",
+            ));
         }
         replace_durably(&dir.join("checkpoint"), note.to_string().as_bytes())?;
         Ok(Publication {
@@ -162,11 +165,8 @@ fn write_tiles(
         let (level, index) = tile.first_node();
         if tile.is_full() {
             // The hash that stands for it in the tile above.
-            let above = avouch_merkle::NodeReader::node(
-                &Tiles::new(ledger, size),
-                level + 8,
-                index >> 8,
-            )?;
+            let above =
+                avouch_merkle::NodeReader::node(&Tiles::new(ledger, size), level + 8, index >> 8)?;
             if root(hashes.iter().copied()) != above {
                 return Err(Error::DamagedLog { size: size.0 });
             }
@@ -202,11 +202,7 @@ fn write_tiles(
 }
 
 /// The statements of a tile of level 0, and their entries.
-fn items(
-    ledger: &Ledger,
-    tile: Tile,
-    leaves: &[Digest],
-) -> Result<Vec<(Digest, Vec<u8>)>, Error> {
+fn items(ledger: &Ledger, tile: Tile, leaves: &[Digest]) -> Result<Vec<(Digest, Vec<u8>)>, Error> {
     let (_, first) = tile.first_node();
     let statements = ledger.stored_statements(LeafIndex(first), u64::from(tile.width()))?;
     let mut items = Vec::with_capacity(statements.len());

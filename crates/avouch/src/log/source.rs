@@ -26,6 +26,16 @@ impl<S: LogSource + ?Sized> LogSource for Box<S> {
     }
 }
 
+impl<S: LogSource + ?Sized> LogSource for &S {
+    fn fetch(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, Error> {
+        (**self).fetch(path, limit)
+    }
+
+    fn prefix(&self) -> String {
+        (**self).prefix()
+    }
+}
+
 /// A log that is published in a folder.
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);

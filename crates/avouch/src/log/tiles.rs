@@ -72,6 +72,11 @@ impl<S: LogSource> TileLog<S> {
         root_from_nodes(&Tiles::new(self, of), size)
     }
 
+    /// The path from the tree of `before` leaves to that of `after`, unchecked.
+    pub(super) fn path(&self, before: TreeSize, after: TreeSize) -> Result<Vec<Digest>, Error> {
+        consistency_from_nodes(&Tiles::new(self, after), before, after)
+    }
+
     /// The frontier of the checkpoint's tree, from which its next leaves go on.
     ///
     /// # Errors
@@ -107,8 +112,7 @@ impl<S: LogSource> TileLog<S> {
         before: &Checkpoint,
         after: &Checkpoint,
     ) -> Result<Vec<Digest>, Error> {
-        let nodes = Tiles::new(self, after.size);
-        let proof = consistency_from_nodes(&nodes, before.size, after.size)?;
+        let proof = self.path(before.size, after.size)?;
         verify_consistency(before.size, &before.root, after.size, &after.root, &proof)
             .map_err(|error| self.wrong("tile", error))?;
         Ok(proof)

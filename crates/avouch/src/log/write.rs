@@ -23,9 +23,9 @@ pub(super) fn write_all(
     let folders = Mutex::new(BTreeSet::new());
     let failed = Mutex::new(None);
     let mut files = 0;
+    let (send, receive) = sync_channel::<(String, Vec<u8>)>(4 * WRITERS);
+    let receive = Mutex::new(receive);
     let produced = thread::scope(|scope| {
-        let (send, receive) = sync_channel::<(String, Vec<u8>)>(4 * WRITERS);
-        let receive = Mutex::new(receive);
         let worker = || {
             while let Ok(Ok((path, bytes))) = receive.lock().map(|queue| queue.recv()) {
                 let written = put(root, &path, &bytes, &folders);

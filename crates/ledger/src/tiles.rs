@@ -1,0 +1,71 @@
+//! The log in pieces, as it is published: tiles of nodes, runs of statements, and signed sizes.
+
+use avouch_merkle::{Digest, LeafIndex, Tile, TileReader, TreeSize};
+use rusqlite::params;
+
+use crate::log::key;
+use crate::{Error, Ledger, Place};
+
+impl TileReader for Ledger {
+    type Error = Error;
+
+    fn tile(&self, tile: Tile) -> Result<Vec<Digest>, Error> {
+        let (level, first) = tile.first_node();
+        let sql =
+            "SELECT idx, hash FROM nodes WHERE level = ?1 AND idx BETWEEN ?2 AND ?3 ORDER BY idx";
+        let last = first + u64::from(tile.width()) - 1;
+        let mut query = self.conn.prepare_cached(sql)?;
+        let mut rows = query.query(params![level, key(first), key(last)])?;
+        let mut hashes = Vec::with_capacity(usize::from(tile.width()));
+        for index in first..=last {
+            match rows.next()? {
+                Some(row) if row.get::<_, i64>(0)? == key(index) => {
+                    hashes.push(Digest(row.get(1)?));
+                }
+                _ => {
+                    let place = Place::Node { level, index };
+                    return Err(Error::corrupt(place, "the row is missing"));
+                }
+            }
+        }
+        Ok(hashes)
+    }
+}
+
+impl Ledger {
+    /// The stored forms of `count` statements from `first`. They are read, not checked.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if one is missing.
+    pub fn stored_statements(&self, first: LeafIndex, count: u64) -> Result<Vec<Vec<u8>>, Error> {
+        let sql =
+            "SELECT log_index, stored FROM statements WHERE log_index >= ?1 AND log_index < ?2
+                   ORDER BY log_index";
+        let end = first.0.saturating_add(count);
+        let mut query = self.conn.prepare_cached(sql)?;
+        let mut rows = query.query([key(first.0), key(end)])?;
+        let mut statements = Vec::new();
+        for log_index in first.0..end {
+            match rows.next()? {
+                Some(row) if row.get::<_, i64>(0)? == key(log_index) => {
+                    statements.push(row.get(1)?);
+                }
+                _ => {
+                    let place = Place::Statement { log_index };
+                    return Err(Error::corrupt(place, "the row is missing"));
+                }
+            }
+        }
+        Ok(statements)
+    }
+
+    /// The sizes above `after` that the log has signed, ascending.
+    pub fn signed_sizes(&self, after: TreeSize) -> Result<Vec<TreeSize>, Error> {
+        let sql = "SELECT size FROM checkpoints WHERE size > ?1 ORDER BY size";
+        let mut query = self.conn.prepare_cached(sql)?;
+        let sizes = query.query_map([key(after.0)], |row| row.get::<_, i64>(0))?;
+        sizes
+            .map(|size| Ok(TreeSize(size? as u64)))
+            .collect::<Result<_, Error>>()
+    }
+}
