@@ -47,14 +47,26 @@ mod tests {
             let time: Time = serde_json::from_value(text.into()).unwrap();
             assert_eq!(time.0, millis, "{text}");
         }
-        for text in ["", "noon", "1969-12-31 23:59:59", "2026-11-21", "2026-13-01 00:00:00"] {
-            assert!(serde_json::from_value::<Time>(text.into()).is_err(), "{text}");
+        for text in [
+            "",
+            "noon",
+            "1969-12-31 23:59:59",
+            "2026-11-21",
+            "2026-13-01 00:00:00",
+        ] {
+            assert!(
+                serde_json::from_value::<Time>(text.into()).is_err(),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn json_is_told_from_text() {
-        assert_eq!(json("{\"a\": 1}".to_owned()), FieldValue::Json(b"{\"a\": 1}".to_vec()));
+        assert_eq!(
+            json("{\"a\": 1}".to_owned()),
+            FieldValue::Json(b"{\"a\": 1}".to_vec())
+        );
         assert_eq!(json("{a".to_owned()), "{a".into());
     }
 }

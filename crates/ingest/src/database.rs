@@ -8,7 +8,8 @@
 //! {"table":"audit_events","row":{"event_id":"...","duration_ms":12,"metadata":null}}
 //! ```
 //!
-//! Members are the table's columns in their order. INTEGER is a JSON number without point and exponent, REAL one
+//! Between the two, `"group"` is there where the format cuts the rows into runs, and says which one a row is
+//! of. The members of `row` are the table's columns in their order. INTEGER is a JSON number without point and exponent, REAL one
 //! with either (the shortest that reads back as the same double), TEXT a string, NULL `null`, BLOB
 //! `{"blob":"hex"}`; TEXT that is not UTF-8 `{"text":"hex"}`, infinities `{"real":"inf"}` and `{"real":"-inf"}`.
 
@@ -277,10 +278,19 @@ mod rows {
 
     /// How many columns come before a row's own.
     const BEFORE: usize = 6;
+    /// Which of them is the group.
+    const GROUP: usize = 1;
 
     fn write_row(out: &mut impl Write, table: &Found, row: &Row<'_>) -> Result<(), Failure> {
         out.write_all(b"{\"table\":")?;
         text(out, &table.name)?;
+        match row.get_ref(GROUP)? {
+            ValueRef::Null => {}
+            group => {
+                out.write_all(b",\"group\":")?;
+                value(out, group)?;
+            }
+        }
         out.write_all(b",\"row\":{")?;
         for (at, column) in table.columns.iter().enumerate() {
             if at > 0 {

@@ -26,6 +26,12 @@ pub enum Format {
     Gemini,
     /// OpenCode, concatenated JSON objects.
     OpenCode,
+    /// harombe's audit database.
+    Harombe,
+    /// Governance Engine's hash-chained JSON lines.
+    GovernanceEngine,
+    /// ARW's journal database.
+    Arw,
     /// OpenAI chat-completions lists.
     OpenAiChat,
     /// SWE-agent trajectories.
@@ -38,13 +44,16 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order in which they are tried on an input.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Avouch,
         Self::ClaudeCode,
         Self::Codex,
         Self::Cursor,
         Self::Gemini,
         Self::OpenCode,
+        Self::Harombe,
+        Self::GovernanceEngine,
+        Self::Arw,
         Self::OpenAiChat,
         Self::SweAgent,
         Self::AgentRecord,
@@ -90,6 +99,9 @@ impl Format {
             Self::Cursor => &formats::cursor::SPEC,
             Self::Gemini => &formats::gemini::SPEC,
             Self::OpenCode => &formats::opencode::SPEC,
+            Self::Harombe => &formats::harombe::SPEC,
+            Self::GovernanceEngine => &formats::governance_engine::SPEC,
+            Self::Arw => &formats::arw::SPEC,
             Self::OpenAiChat => &formats::openai_chat::SPEC,
             Self::SweAgent => &formats::swe_agent::SPEC,
             Self::Debate => &formats::debate::SPEC,

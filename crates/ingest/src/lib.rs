@@ -36,6 +36,7 @@
 //! ```
 
 mod audit;
+mod column;
 mod database;
 mod document;
 mod driver;
@@ -53,6 +54,7 @@ mod object;
 mod out;
 mod peek;
 mod plain;
+mod python;
 mod read;
 mod row;
 mod run;

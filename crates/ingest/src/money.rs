@@ -2,6 +2,11 @@
 
 /// Micro-units of a whole number of tokens; `None` when they do not fit.
 pub(crate) fn tokens(count: u64) -> Option<u64> {
+    whole(count)
+}
+
+/// Micro-units of a whole number of anything; `None` when they do not fit.
+pub(crate) fn whole(count: u64) -> Option<u64> {
     count
         .checked_mul(1_000_000)
         .filter(|micro| *micro < u64::MAX)

@@ -25,12 +25,32 @@ pub(crate) fn role(role: &str) -> String {
     format!("role:{role}")
 }
 
+/// The name of a place in the network: `host:docs.rs:443`, `host:[::1]:80`.
+pub(crate) fn host(host: &str, port: Option<&str>) -> String {
+    let bracketed = if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
+    match port {
+        Some(port) => format!("host:{bracketed}:{port}"),
+        None => format!("host:{bracketed}"),
+    }
+}
+
 /// The human at the keyboard.
 pub(crate) const HUMAN: &str = "human:user";
 
 #[cfg(test)]
 mod tests {
-    use super::tool;
+    use super::{host, tool};
+
+    #[test]
+    fn a_place_in_the_network_is_named_by_host_and_port() {
+        assert_eq!(host("docs.rs", Some("443")), "host:docs.rs:443");
+        assert_eq!(host("::1", Some("80")), "host:[::1]:80");
+        assert_eq!(host("[::1]", None), "host:[::1]");
+    }
 
     #[test]
     fn a_servers_tool_is_named_by_server_and_tool() {

@@ -12,6 +12,9 @@ use crate::error::Fault;
 pub(crate) struct Row<'a> {
     #[serde(borrow)]
     pub(crate) table: Cow<'a, str>,
+    /// Which group of rows it is in; `None` for the one without a name.
+    #[serde(borrow)]
+    pub(crate) group: Option<&'a RawValue>,
     /// An object with a member for each column.
     #[serde(borrow)]
     pub(crate) row: &'a RawValue,
@@ -21,6 +24,12 @@ impl<'a> Row<'a> {
     /// Reads a record.
     pub(crate) fn parse(record: &'a str) -> Result<Self, Fault> {
         Ok(serde_json::from_str(record)?)
+    }
+
+    /// The group's name: text as it is, anything else as JSON.
+    pub(crate) fn group(&self) -> Option<String> {
+        let json = self.group?.get();
+        Some(serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()))
     }
 
     /// Reads the columns. Those that are not asked for are passed over.

@@ -22,6 +22,7 @@ pub(crate) const SPEC: Spec = Spec {
     name: "governance-engine",
     agent: "governance-engine",
     currency: "effort",
+    many_runs: false,
     recognises: |peek| {
         peek.first().is_some_and(|first| {
             ["entry_hash", "budget_snapshot", "decision_halted"]
@@ -32,7 +33,7 @@ pub(crate) const SPEC: Spec = Spec {
     shape: |_| Shape::Lines,
     importer: || Box::new(GovernanceEngine::new()),
     rules: Some(&RULES),
-    ..Spec::PLAIN
+    database: None,
 };
 
 const RULES: Rules = Rules {

@@ -144,10 +144,8 @@ impl Context<'_> {
 
     fn host(&self) -> Option<String> {
         let host = self.destination.as_deref()?;
-        Some(match self.port.map(RawValue::get) {
-            Some(port) if port != "null" => name::host(host, port),
-            _ => format!("host:{host}"),
-        })
+        let port = self.port.map(RawValue::get).filter(|port| *port != "null");
+        Some(name::host(host, port))
     }
 }
 
@@ -191,7 +189,7 @@ impl Harombe {
 
     /// Starts the run of a session, unless it is the open one.
     fn enter(&mut self, row: &Row<'_>, run: &mut Run<'_>) -> Result<(), Fault> {
-        let session = row.group.as_deref().map(str::to_owned);
+        let session = row.group();
         if self.session.as_ref() == Some(&session) {
             return Ok(());
         }
@@ -378,7 +376,12 @@ impl Importer for Harombe {
                 )
                 .map(drop)
             }),
-            _ => self.enter(&row, run),
+            _ => {
+                self.enter(&row, run)?;
+                let mut draft = Draft::new(Kind::Note);
+                draft.cost = Some(0);
+                run.emit(draft).map(drop)
+            }
         }
     }
 }
