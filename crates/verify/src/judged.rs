@@ -56,6 +56,11 @@ impl Findings {
         });
     }
 
+    /// Adds other checks behind these.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     pub(crate) fn verdict(&self) -> Verdict {
         if self.0.iter().any(|check| check.outcome == Outcome::Fail) {
             Verdict::Failed

@@ -42,9 +42,10 @@ pub use policy::{MAX_POLICY_LEN, Policy, PolicyError};
 pub use printable::printable;
 pub use report::{
     About, Check, CheckName, LogPosition, NotShown, Outcome, REPORT_VERSION, Report, ShownCounts,
-    Verdict,
+    Verdict, Witnessed,
 };
 
+use avouch_cose::Statement;
 use judged::Findings;
 
 /// What the caller expects of the evidence, beside the policy.
@@ -75,9 +76,14 @@ pub enum Unreadable {
 pub fn verify(bundle: &[u8], policy: &Policy, options: &Options) -> Result<Report, Unreadable> {
     let bundle = Bundle::decode(bundle)?;
     let disclosures = bundle.disclosures.as_ref();
+    let statement = Statement::parse(&bundle.statement);
+    // The log is looked at first, because witnesses may date the statement; its checks come second.
+    let mut of_log = Findings::default();
+    let logged = checks::log::check(&bundle, statement.as_ref().ok(), policy, &mut of_log);
     let mut findings = Findings::default();
-    let spoken = checks::statement::check(&bundle.statement, policy, options, &mut findings);
-    let log = checks::log::check(&bundle, spoken.statement.as_ref(), policy, &mut findings);
+    let spoken =
+        checks::statement::check(statement, logged.seen_by, policy, options, &mut findings);
+    findings.append(of_log);
     let (shown, agree) = checks::shown::check(disclosures, &spoken, policy, &mut findings);
     let about = spoken.statement.map(|statement| About {
         statement_id: statement.statement_id(),
@@ -85,14 +91,14 @@ pub fn verify(bundle: &[u8], policy: &Policy, options: &Options) -> Result<Repor
         key_id: statement.key_id(),
         issued_at: statement.issued_at(),
         manifest: spoken.manifest,
-        log,
+        log: logged.position,
         shown,
         root_and_chain_agree: agree,
     });
     Ok(Report {
         version: REPORT_VERSION,
         verdict: findings.verdict(),
-        not_shown: not_shown::list(about.as_ref(), spoken.proven, disclosures),
+        not_shown: not_shown::list(about.as_ref(), spoken.proven, disclosures, logged.seen_by),
         about,
         checks: findings.into_checks(),
     })

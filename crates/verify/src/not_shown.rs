@@ -4,7 +4,7 @@ use avouch_bundle::Disclosures;
 use avouch_trace::Manifest;
 
 use crate::report::{About, NotShown};
-use crate::text::count;
+use crate::text::{count, time_text};
 
 /// How many stretches of withheld events are named before the rest is only counted.
 const MAX_RANGES: usize = 8;
@@ -14,6 +14,7 @@ pub(crate) fn list(
     about: Option<&About>,
     proven: bool,
     disclosures: Option<&Disclosures>,
+    seen_by: Option<u64>,
 ) -> Vec<NotShown> {
     let mut list = Vec::new();
     let mut add = |name, text: String| list.push(NotShown { name, text });
@@ -27,11 +28,17 @@ pub(crate) fn list(
          vouches for."
             .into(),
     );
+    let nobody = "Nothing outside the issuer dates this statement (no anchor, no witness).";
+    let dated = match seen_by {
+        Some(time) => format!(
+            "Witnesses had seen the statement at {}; that it was made shortly before is not shown.",
+            time_text(time.saturating_mul(1000))
+        ),
+        None => nobody.into(),
+    };
     add(
         "time",
-        "When it happened: all times are the issuer's word. Nothing outside the issuer dates this \
-         statement (no anchor, no witness)."
-            .into(),
+        format!("When it happened: all times are the issuer's word. {dated}"),
     );
     add(
         "claims",
@@ -47,11 +54,19 @@ pub(crate) fn list(
         return list;
     };
     match &about.log {
+        Some(log) if !log.witnesses.is_empty() => add(
+            "log-history",
+            format!(
+                "That log {:?} shows everyone the same history, beyond the word of the witnesses \
+                 that cosigned.",
+                log.origin
+            ),
+        ),
         Some(log) => add(
             "log-history",
             format!(
-                "That log {:?} shows everyone the same history: no witness has cosigned its \
-                 checkpoint.",
+                "That log {:?} shows everyone the same history: no listed witness has \
+                 cosigned its checkpoint.",
                 log.origin
             ),
         ),

@@ -1,5 +1,6 @@
 //! The trust policy: which keys a verifier accepts for what, and what it requires.
 
+use avouch_cose::CosignerKey;
 use avouch_cose::key::{KeyId, VerifyingKey};
 use avouch_cose::note::NoteKey;
 use base64::Engine as _;
@@ -19,6 +20,7 @@ pub const MAX_POLICY_LEN: usize = 1 << 20;
 pub struct Policy {
     pub(crate) issuers: Vec<Issuer>,
     pub(crate) logs: Vec<Log>,
+    pub(crate) witnesses: Vec<CosignerKey>,
     pub(crate) require: Require,
 }
 
@@ -30,8 +32,17 @@ pub(crate) struct Issuer {
     pub(crate) id: KeyId,
     /// The agents that it may speak for; `None` = any.
     pub(crate) agents: Option<Vec<String>>,
-    /// When the key stopped being the issuer's alone, as the policy writes it.
-    pub(crate) revoked_from: Option<String>,
+    /// When the key stopped being the issuer's alone.
+    pub(crate) revoked_from: Option<Revoked>,
+}
+
+/// A time from which a key does not count.
+#[derive(Clone, Debug)]
+pub(crate) struct Revoked {
+    /// As the policy writes it.
+    pub(crate) text: String,
+    /// Seconds since the Unix epoch, rounded down.
+    pub(crate) from: i64,
 }
 
 /// A log, and the key that signs its checkpoints and receipts.
@@ -51,6 +62,8 @@ impl Log {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Require {
     pub(crate) log: bool,
+    /// How many of the listed witnesses must have cosigned the checkpoint.
+    pub(crate) witnesses: usize,
     pub(crate) disclosure: Disclosure,
 }
 
@@ -129,6 +142,35 @@ pub enum PolicyError {
         /// Where it was again.
         second: String,
     },
+    /// A witness's key is not one.
+    #[error(
+        "the key of witness {name:?} is not a cosigner's verifier key (name+hash+base64): {reason}"
+    )]
+    WitnessKey {
+        /// The witness's name.
+        name: String,
+        /// What is wrong with the key.
+        reason: String,
+    },
+    /// A witness's key has another name than the witness.
+    #[error("witness {name:?} has a key named {key:?}: a witness's key bears its name")]
+    WitnessName {
+        /// The witness's name.
+        name: String,
+        /// The name in the key.
+        key: String,
+    },
+    /// More witnesses are required than listed.
+    #[error("[require] witnesses = {required}, but the policy lists {listed} [[witness]]")]
+    TooFewWitnesses {
+        /// How many are required.
+        required: usize,
+        /// How many there are.
+        listed: usize,
+    },
+    /// Witnesses cosign what a log signed, but none is pinned.
+    #[error("witnesses cosign the checkpoints of logs, but the policy lists no [[log]]")]
+    WitnessesWithoutLog,
     /// A log is required, but none is pinned.
     #[error("[require] log = true, but the policy lists no [[log]] whose word would count")]
     NoLogs,
@@ -143,6 +185,8 @@ struct File {
     issuer: Vec<IssuerEntry>,
     #[serde(default)]
     log: Vec<LogEntry>,
+    #[serde(default)]
+    witness: Vec<WitnessEntry>,
     #[serde(default)]
     require: RequireEntry,
 }
@@ -163,10 +207,18 @@ struct LogEntry {
     key: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WitnessEntry {
+    name: String,
+    key: String,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RequireEntry {
     log: Option<bool>,
+    witnesses: Option<usize>,
     #[serde(default)]
     disclosure: Disclosure,
 }
@@ -211,20 +263,51 @@ impl Policy {
             .into_iter()
             .map(LogEntry::pin)
             .collect::<Result<Vec<_>, _>>()?;
-        refuse_shared_keys(&issuers, &logs)?;
+        let witnesses = file
+            .witness
+            .into_iter()
+            .map(WitnessEntry::pin)
+            .collect::<Result<Vec<_>, _>>()?;
+        refuse_shared_keys(&issuers, &logs, &witnesses)?;
+        if !witnesses.is_empty() && logs.is_empty() {
+            return Err(PolicyError::WitnessesWithoutLog);
+        }
+        let listed = witnesses.len();
+        // Who lists witnesses wants them: one is asked for unless told.
+        let required = file.require.witnesses.unwrap_or(listed.min(1));
+        if required > listed {
+            return Err(PolicyError::TooFewWitnesses { required, listed });
+        }
         let log = file.require.log.unwrap_or(!logs.is_empty());
         if log && logs.is_empty() {
             return Err(PolicyError::NoLogs);
         }
         let require = Require {
             log,
+            witnesses: required,
             disclosure: file.require.disclosure,
         };
         Ok(Self {
             issuers,
             logs,
+            witnesses,
             require,
         })
+    }
+
+    /// The witnesses' keys, as the policy lists them.
+    pub fn witnesses(&self) -> &[CosignerKey] {
+        &self.witnesses
+    }
+
+    /// How many of the witnesses must have cosigned.
+    pub fn required_witnesses(&self) -> usize {
+        self.require.witnesses
+    }
+
+    /// The logs' keys.
+    pub fn logs(&self) -> impl Iterator<Item = &NoteKey> {
+        self.logs.iter().map(|log| &log.key)
     }
 
     /// The pinned issuer whose key has this id.
@@ -259,14 +342,21 @@ impl IssuerEntry {
             When::Native(time) => time.to_string(),
             When::Text(text) => text,
         });
-        if let Some(text) = &revoked_from
-            && OffsetDateTime::parse(text, &Rfc3339).is_err()
-        {
-            return Err(PolicyError::RevokedFrom {
-                issuer: self.name,
-                text: text.clone(),
-            });
-        }
+        let revoked_from = match revoked_from {
+            None => None,
+            Some(text) => match OffsetDateTime::parse(&text, &Rfc3339) {
+                Ok(time) => Some(Revoked {
+                    text,
+                    from: time.unix_timestamp(),
+                }),
+                Err(_) => {
+                    return Err(PolicyError::RevokedFrom {
+                        issuer: self.name,
+                        text,
+                    });
+                }
+            },
+        };
         Ok(Issuer {
             id: key.id(),
             name: self.name,
@@ -314,13 +404,45 @@ impl LogEntry {
     }
 }
 
-fn refuse_shared_keys(issuers: &[Issuer], logs: &[Log]) -> Result<(), PolicyError> {
+impl WitnessEntry {
+    fn pin(self) -> Result<CosignerKey, PolicyError> {
+        let key: CosignerKey = match self.key.trim().parse() {
+            Ok(key) => key,
+            Err(error) => {
+                let error: avouch_cose::Error = error;
+                return Err(PolicyError::WitnessKey {
+                    name: self.name,
+                    reason: error.to_string(),
+                });
+            }
+        };
+        if key.name() != self.name {
+            let key = key.name().into();
+            return Err(PolicyError::WitnessName {
+                name: self.name,
+                key,
+            });
+        }
+        Ok(key)
+    }
+}
+
+fn refuse_shared_keys(
+    issuers: &[Issuer],
+    logs: &[Log],
+    witnesses: &[CosignerKey],
+) -> Result<(), PolicyError> {
     let owners = issuers
         .iter()
         .map(|issuer| (issuer.id, format!("issuer {:?}", issuer.name)));
     let owners = owners.chain(
         logs.iter()
             .map(|log| (log.id, format!("log {:?}", log.origin()))),
+    );
+    let owners = owners.chain(
+        witnesses
+            .iter()
+            .map(|witness| (witness.key().id(), format!("witness {:?}", witness.name()))),
     );
     let mut seen = std::collections::BTreeMap::new();
     for (id, second) in owners {

@@ -105,6 +105,8 @@ pub enum CheckName {
     Checkpoint,
     /// Receipt and checkpoint are of one size and root, so the index counts.
     LogPosition,
+    /// So many listed witnesses cosigned the checkpoint as the policy requires.
+    Witnesses,
     /// Every event shown is in the run, at its place.
     Events,
     /// Every field shown is in its event.
@@ -134,6 +136,7 @@ impl CheckName {
             Self::Receipt => "receipt",
             Self::Checkpoint => "checkpoint",
             Self::LogPosition => "log-position",
+            Self::Witnesses => "witnesses",
             Self::Events => "events",
             Self::Fields => "fields",
             Self::HeaderFields => "header-fields",
@@ -207,6 +210,18 @@ pub struct LogPosition {
     pub index: u64,
     /// The log's size when it said so.
     pub size: u64,
+    /// The listed witnesses that cosigned that size.
+    pub witnesses: Vec<Witnessed>,
+}
+
+/// A witness's cosignature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Witnessed {
+    /// The witness.
+    pub name: String,
+    /// When it says that it cosigned, in seconds since the Unix epoch.
+    #[serde(rename = "time_s")]
+    pub time: u64,
 }
 
 /// How much of a run a bundle shows. Withheld fields can only be counted in events that open at
@@ -229,8 +244,8 @@ pub struct ShownCounts {
 }
 
 impl Report {
-    /// The check of this name. The `expected-` checks and `disclosure` are there only when asked
-    /// for, all others always.
+    /// The check of this name. The `expected-` checks, `witnesses` and `disclosure` are there only
+    /// when asked for, all others always.
     pub fn check(&self, name: CheckName) -> Option<&Check> {
         self.checks.iter().find(|check| check.name == name)
     }

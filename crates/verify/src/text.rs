@@ -90,6 +90,10 @@ impl About {
                 "log",
                 format!("{}, entry {} of {}", log.origin, log.index, log.size),
             ));
+            for witnessed in &log.witnesses {
+                let time = time_text(witnessed.time.saturating_mul(1000));
+                lines.push(("witnessed", format!("{}, {time}", witnessed.name)));
+            }
         }
         let shown = &self.shown;
         let of = self

@@ -6,6 +6,8 @@ mod common;
 use std::fs;
 use std::path::PathBuf;
 
+use avouch_cose::Note;
+use avouch_cose::key::Algorithm;
 use avouch_verify::{Answer, Answers, Options, Policy};
 use common::*;
 
@@ -46,7 +48,12 @@ fn the_policy_in_the_document_is_one() {
         return;
     };
     let policy = Policy::from_toml(block(&text, "toml")).unwrap();
-    let report = assert_verified(&run().seal().show_headers(), &policy);
+    let mut bundle = run().seal().show_headers();
+    let mut note = Note::parse(bundle.checkpoint.as_ref().unwrap()).unwrap();
+    let witness = key(Algorithm::Ed25519, 11);
+    note.cosign("witness.example/w1", &witness, 1).unwrap();
+    bundle.checkpoint = Some(note.to_string());
+    let report = assert_verified(&bundle, &policy);
     assert!(passed(&report, avouch_verify::CheckName::Disclosure));
 }
 

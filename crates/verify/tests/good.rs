@@ -22,6 +22,7 @@ fn a_run_with_everything_shown_verifies_under_the_strictest_policy() {
         origin: ORIGIN.into(),
         index: 2,
         size: 5,
+        witnesses: Vec::new(),
     };
     assert_eq!(about.log, Some(place));
     assert_eq!((about.shown.events, about.shown.opened_events), (7, 7));

@@ -28,10 +28,10 @@ fn unknown_keys_are_refused_by_name_and_line() {
         &format!("version = 1\n{issuer}\nagent = 'x'"),
         "unknown field `agent`",
     );
-    says(&policy_toml("witnesses = 1"), "unknown field `witnesses`");
+    says(&policy_toml("anchors = 1"), "unknown field `anchors`");
     says(
         &policy_toml("logs = true"),
-        "expected `log` or `disclosure`",
+        "expected one of `log`, `witnesses`, `disclosure`",
     );
     says(&format!("version = 1\nclaims = []\n{issuer}"), "line 2");
 }
@@ -61,7 +61,7 @@ fn a_policy_without_issuers_is_refused() {
 #[test]
 fn another_version_is_named_whatever_else_it_has() {
     assert_eq!(error("version = 2"), PolicyError::Version(2));
-    assert_eq!(error("version = 2\nwitness = []"), PolicyError::Version(2));
+    assert_eq!(error("version = 2\nanchor = []"), PolicyError::Version(2));
     says(
         &issuer_toml(ISSUER, &issuer_key()),
         "missing field `version`",

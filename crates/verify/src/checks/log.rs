@@ -1,4 +1,5 @@
-//! What a transparency log says: receipts, the checkpoint, and whether they go together.
+//! What a transparency log says: receipts, the checkpoint, and whether they go together; and who
+//! watches the log.
 
 use avouch_bundle::Bundle;
 use avouch_cose::note::Note;
@@ -9,15 +10,25 @@ use avouch_merkle::{Digest, hash_leaf};
 use super::statement::short;
 use crate::judged::{Findings, Judged};
 use crate::policy::Policy;
-use crate::report::{CheckName, LogPosition};
+use crate::report::{CheckName, LogPosition, Witnessed};
 
 /// A receipt that a pinned log signed for the statement.
-struct Logged<'a> {
+struct Receipted<'a> {
     origin: &'a str,
     receipt: InclusionReceipt,
 }
 
-/// Judges receipts and checkpoint; returns the statement's place where they agree on one.
+/// What the log's checks found.
+#[derive(Default)]
+pub(crate) struct Logged {
+    /// The statement's place, where receipt and checkpoint agree on one.
+    pub(crate) position: Option<LogPosition>,
+    /// When so many witnesses as the policy requires, and at least one, had seen the log with the
+    /// statement in it; seconds since the Unix epoch.
+    pub(crate) seen_by: Option<u64>,
+}
+
+/// Judges receipts, checkpoint and cosignatures.
 ///
 /// These rest on the statement's bytes alone: that a log holds them is true whoever signed them.
 pub(crate) fn check(
@@ -25,22 +36,80 @@ pub(crate) fn check(
     statement: Option<&Statement>,
     policy: &Policy,
     findings: &mut Findings,
-) -> Option<LogPosition> {
+) -> Logged {
     let required = policy.require.log;
     let (receipts, logged) = judge_receipts(&bundle.receipts, statement, policy);
     let (checkpoint, opened) = judge_checkpoint(bundle.checkpoint.as_deref(), policy);
-    let (position, place) = judge_position(&logged, opened.as_ref());
+    let (position, mut place) = judge_position(&logged, opened.as_ref());
+    let note = bundle.checkpoint.as_deref();
+    let (witnesses, witnessed) = judge_witnesses(note, opened.is_some(), policy);
     findings.add(CheckName::Receipt, required, receipts);
     findings.add(CheckName::Checkpoint, required, checkpoint);
     findings.add(CheckName::LogPosition, required, position);
-    place
+    if !policy.witnesses.is_empty() {
+        let required = policy.require.witnesses > 0;
+        findings.add(CheckName::Witnesses, required, witnesses);
+    }
+    let seen_by = seen_by(&witnessed, policy.require.witnesses);
+    if let Some(place) = &mut place {
+        place.witnesses = witnessed;
+    }
+    Logged {
+        seen_by: seen_by.filter(|_| place.is_some()),
+        position: place,
+    }
+}
+
+/// How many of the policy's witnesses cosigned the checkpoint, and when.
+fn judge_witnesses(note: Option<&str>, opened: bool, policy: &Policy) -> (Judged, Vec<Witnessed>) {
+    let note = note.and_then(|text| Note::parse(text).ok());
+    let Some(note) = note.filter(|_| opened) else {
+        let reason = "a cosignature counts only on a checkpoint that a listed log signed";
+        return (Judged::NotChecked(reason.into()), Vec::new());
+    };
+    let found = match note.cosigners(&policy.witnesses) {
+        Ok(found) => found,
+        Err(error) => {
+            let reason = format!("a cosignature by a listed witness is bad: {error}");
+            return (Judged::Fail(reason), Vec::new());
+        }
+    };
+    let (listed, needed) = (policy.witnesses.len(), policy.require.witnesses);
+    let names: Vec<String> = found
+        .iter()
+        .map(|cosigned| format!("{:?}", cosigned.by.name()))
+        .collect();
+    let reason = match found.len() {
+        0 => format!("none of the {listed} listed witnesses cosigned the checkpoint"),
+        count => format!(
+            "{count} of {listed} listed witnesses cosigned the checkpoint: {}",
+            names.join(", ")
+        ),
+    };
+    let witnessed = found.iter().map(|cosigned| Witnessed {
+        name: cosigned.by.name().into(),
+        time: cosigned.time,
+    });
+    let witnessed = witnessed.collect();
+    if found.len() < needed.max(1) {
+        let reason = format!("{reason}; {needed} are required");
+        return (Judged::NotChecked(reason), witnessed);
+    }
+    (Judged::Pass(reason), witnessed)
+}
+
+/// The time by which so many of them had cosigned: one alone could be in league with the log.
+fn seen_by(witnessed: &[Witnessed], needed: usize) -> Option<u64> {
+    let mut times: Vec<u64> = witnessed.iter().map(|witnessed| witnessed.time).collect();
+    times.sort_unstable();
+    times.get(needed.max(1) - 1).copied()
 }
 
 fn judge_receipts<'a>(
     receipts: &[Vec<u8>],
     statement: Option<&Statement>,
     policy: &'a Policy,
-) -> (Judged, Vec<Logged<'a>>) {
+) -> (Judged, Vec<Receipted<'a>>) {
     if receipts.is_empty() {
         return (
             Judged::NotChecked("the bundle has no receipt".into()),
@@ -82,7 +151,7 @@ fn judge_receipt<'a>(
     bytes: &[u8],
     leaf: Digest,
     policy: &'a Policy,
-) -> Result<Result<Logged<'a>, String>, String> {
+) -> Result<Result<Receipted<'a>, String>, String> {
     let receipt = Receipt::parse(bytes).map_err(|error| format!("is malformed: {error}"))?;
     let key = short(&receipt.key_id());
     let Some(log) = policy.log(&receipt.key_id()) else {
@@ -97,7 +166,7 @@ fn judge_receipt<'a>(
         };
     };
     match receipt.verify(leaf, log.key.key()) {
-        Ok(receipt) => Ok(Ok(Logged {
+        Ok(receipt) => Ok(Ok(Receipted {
             origin: log.origin(),
             receipt,
         })),
@@ -149,7 +218,7 @@ fn judge_checkpoint(note: Option<&str>, policy: &Policy) -> (Judged, Option<Chec
 
 /// A receipt signs only a root: its size and index count beside a checkpoint of the same tree.
 fn judge_position(
-    logged: &[Logged<'_>],
+    logged: &[Receipted<'_>],
     checkpoint: Option<&Checkpoint>,
 ) -> (Judged, Option<LogPosition>) {
     let Some(checkpoint) = checkpoint else {
@@ -157,13 +226,15 @@ fn judge_position(
         return (Judged::NotChecked(reason.into()), None);
     };
     let mut other = None;
-    for Logged { origin, receipt } in logged.iter().filter(|one| one.origin == checkpoint.origin) {
+    for Receipted { origin, receipt } in logged.iter().filter(|one| one.origin == checkpoint.origin)
+    {
         if receipt.size == checkpoint.size && receipt.root == checkpoint.root {
             let (index, size) = (receipt.index.get(), receipt.size.get());
             let place = LogPosition {
                 origin: (*origin).into(),
                 index,
                 size,
+                witnesses: Vec::new(),
             };
             let reason = format!("entry {index} of {size} in log {origin:?}");
             return (Judged::Pass(reason), Some(place));

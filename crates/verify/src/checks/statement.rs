@@ -8,6 +8,7 @@ use crate::Options;
 use crate::judged::{Findings, Judged};
 use crate::policy::{Issuer, Policy};
 use crate::report::CheckName;
+use crate::text::time_text;
 
 /// What the statement's checks found, for those that rest on it.
 pub(crate) struct Spoken {
@@ -20,13 +21,15 @@ pub(crate) struct Spoken {
 /// Why what rests on an unproven statement is not checked.
 pub(crate) const UNPROVEN: &str = "the statement itself is not proven";
 
+/// `seen_by` is when witnesses that the policy trusts had seen the statement in a log, if they did.
 pub(crate) fn check(
-    bytes: &[u8],
+    statement: Result<Statement, avouch_cose::Error>,
+    seen_by: Option<u64>,
     policy: &Policy,
     options: &Options,
     findings: &mut Findings,
 ) -> Spoken {
-    let statement = match Statement::parse(bytes) {
+    let statement = match statement {
         Ok(statement) => statement,
         Err(error) => return unreadable(&error.to_string(), options, findings),
     };
@@ -35,7 +38,7 @@ pub(crate) fn check(
     let issuer = judge_issuer(&statement, pinned, policy);
     let signature = match pinned {
         _ if issuer.failed() => Judged::NotChecked("the key is not this issuer's".into()),
-        Some(issuer) => judge_signature(&statement, issuer),
+        Some(issuer) => judge_signature(&statement, issuer, seen_by),
         None => Judged::NotChecked("the policy holds no key to check it with".into()),
     };
     let read = Manifest::decode(statement.payload());
@@ -116,20 +119,30 @@ fn judge_issuer(statement: &Statement, pinned: Option<&Issuer>, policy: &Policy)
     }
 }
 
-fn judge_signature(statement: &Statement, issuer: &Issuer) -> Judged {
+fn judge_signature(statement: &Statement, issuer: &Issuer, seen_by: Option<u64>) -> Judged {
     if let Err(error) = statement.verify(&issuer.key) {
         return Judged::Fail(format!("by the key of {:?}: {error}", issuer.name));
     }
-    match &issuer.revoked_from {
-        // A date that counts needs an anchor or a witness, and bundles carry none yet.
-        Some(from) => Judged::Fail(format!(
+    let held = format!(
+        "{} signature by the key of {:?}",
+        issuer.key.algorithm(),
+        issuer.name
+    );
+    let Some(revoked) = &issuer.revoked_from else {
+        return Judged::Pass(held);
+    };
+    let from = &revoked.text;
+    match seen_by {
+        // Only others can date a statement: who has stolen the key can write any date into it.
+        Some(time) if i64::try_from(time).is_ok_and(|time| time < revoked.from) => {
+            Judged::Pass(format!(
+                "{held}, revoked from {from}; witnesses had seen the statement before, at {}",
+                time_text(time.saturating_mul(1000))
+            ))
+        }
+        _ => Judged::Fail(format!(
             "the signature holds, but the key of {:?} is revoked from {from}, and nothing shows \
              that the statement is older",
-            issuer.name
-        )),
-        None => Judged::Pass(format!(
-            "{} signature by the key of {:?}",
-            issuer.key.algorithm(),
             issuer.name
         )),
     }
