@@ -55,6 +55,13 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ingest_agent_record", |data| {
         ingest::format(Format::AgentRecord, data)
     }),
+    ("ingest_governance_engine", |data| {
+        ingest::format(Format::GovernanceEngine, data)
+    }),
+    ("ingest_harombe", |data| {
+        ingest::format(Format::Harombe, data)
+    }),
+    ("ingest_arw", |data| ingest::format(Format::Arw, data)),
     ("ingest_debate", |data| ingest::format(Format::Debate, data)),
 ];
 

@@ -74,6 +74,9 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
         "ingest_openai_chat" => vec![include_bytes!("../seeds/openai-chat.json").to_vec()],
         "ingest_swe_agent" => vec![include_bytes!("../seeds/swe-agent.traj").to_vec()],
         "ingest_agent_record" => vec![include_bytes!("../seeds/agent-record.json").to_vec()],
+        "ingest_governance_engine" => {
+            vec![include_bytes!("../seeds/governance-engine.jsonl").to_vec()]
+        }
         "ingest_debate" => vec![include_bytes!("../seeds/debate.txt").to_vec()],
         _ => Vec::new(),
     }
