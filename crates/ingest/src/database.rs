@@ -205,7 +205,7 @@ mod rows {
         let mut found = Vec::new();
         for (name, without_rowid) in names {
             let rows = conn.prepare(&format!("SELECT * FROM {}", quoted(&name)))?;
-            let columns = rows.column_names().into_iter().map(str::to_owned).collect();
+            let columns = rows.column_names().map(str::to_owned).collect();
             let number = match without_rowid {
                 false => "_rowid_".to_owned(),
                 true => {

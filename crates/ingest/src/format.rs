@@ -26,6 +26,12 @@ pub enum Format {
     Gemini,
     /// OpenCode, concatenated JSON objects.
     OpenCode,
+    /// VEX's audit exports, JSON or JSON lines.
+    Vex,
+    /// VEX's audit store.
+    VexSqlite,
+    /// VEX's evidence capsules.
+    Vep,
     /// harombe's audit database.
     Harombe,
     /// Governance Engine's hash-chained JSON lines.
@@ -44,13 +50,16 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order in which they are tried on an input.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Avouch,
         Self::ClaudeCode,
         Self::Codex,
         Self::Cursor,
         Self::Gemini,
         Self::OpenCode,
+        Self::Vex,
+        Self::VexSqlite,
+        Self::Vep,
         Self::Harombe,
         Self::GovernanceEngine,
         Self::Arw,
@@ -99,6 +108,9 @@ impl Format {
             Self::Cursor => &formats::cursor::SPEC,
             Self::Gemini => &formats::gemini::SPEC,
             Self::OpenCode => &formats::opencode::SPEC,
+            Self::Vex => &formats::vex::EXPORT,
+            Self::VexSqlite => &formats::vex::STORE,
+            Self::Vep => &formats::vex::CAPSULE,
             Self::Harombe => &formats::harombe::SPEC,
             Self::GovernanceEngine => &formats::governance_engine::SPEC,
             Self::Arw => &formats::arw::SPEC,

@@ -80,12 +80,15 @@ impl Integrity {
     }
 }
 
+/// Makes an auditor that knows these keys.
+pub(crate) type MakeAuditor = fn(&[SourceKey]) -> Box<dyn Auditor>;
+
 /// A system's protection of its records.
 pub(crate) struct Rules {
     pub(crate) covers: &'static [&'static str],
     pub(crate) does_not_cover: &'static [&'static str],
     /// What recomputes it; `None` where there is nothing to recompute.
-    pub(crate) auditor: Option<fn(&[SourceKey]) -> Box<dyn Auditor>>,
+    pub(crate) auditor: Option<MakeAuditor>,
 }
 
 /// Recomputes what a source protects its records with. Is given the same records, in the same

@@ -14,3 +14,4 @@ pub(crate) mod harombe;
 pub(crate) mod openai_chat;
 pub(crate) mod opencode;
 pub(crate) mod swe_agent;
+pub(crate) mod vex;
