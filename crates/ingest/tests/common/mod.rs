@@ -3,11 +3,11 @@
 
 use std::convert::Infallible;
 use std::io::Cursor;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use avouch_cbor::Value;
 use avouch_ingest::{
-    Draft, Error, FieldValue, Format, InputId, Options, Outcome, RunInfo, Sink, ingest,
+    Draft, Error, FieldValue, Format, InputId, Options, Outcome, RunInfo, Sink, ingest, ingest_file,
 };
 use avouch_trace::Kind;
 
@@ -198,18 +198,39 @@ pub(crate) fn refused(format: Format, input: &[u8]) -> String {
     result.expect_err("must be refused").to_string()
 }
 
+/// Ingests a file with these options into a new store.
+pub(crate) fn try_file(
+    path: &Path,
+    options: &Options<'_>,
+) -> (Memory, Result<Vec<Outcome>, Error>) {
+    let mut store = Memory::default();
+    let result = ingest_file(path, options, &mut store);
+    assert!(store.open.is_none(), "a run was left open");
+    (store, result)
+}
+
+/// Ingests a file.
+pub(crate) fn file(path: &Path) -> Vec<Stored> {
+    let (store, result) = try_file(path, &Options::default());
+    result.unwrap();
+    store.runs
+}
+
 /// A file of the shared data; `None`, with a message, where it is absent.
 pub(crate) fn shared(path: &str) -> Option<Vec<u8>> {
+    shared_path(path).map(|file| std::fs::read(file).unwrap())
+}
+
+/// Where a file of the shared data is; `None`, with a message, where it is absent.
+pub(crate) fn shared_path(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("AVOUCH_SHARED_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
         PathBuf::from,
     );
     let file = root.join(path);
-    match std::fs::read(&file) {
-        Ok(bytes) => Some(bytes),
-        Err(_) => {
-            eprintln!("skipped: no shared data at {}", file.display());
-            None
-        }
+    if !file.exists() {
+        eprintln!("skipped: no shared data at {}", file.display());
+        return None;
     }
+    Some(file)
 }

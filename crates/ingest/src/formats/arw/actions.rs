@@ -81,7 +81,7 @@ pub(super) fn write(
         .as_deref()
         .and_then(lenient)
         .unwrap_or_default();
-    let approval = arw.approvals.get(&action.id).copied();
+    let approval = arw.approval(&action.id, action.created.0, record, run)?;
     let mut decided = None;
     if let Some(mut draft) = decision(arw, &action, &output) {
         draft.parent = approval;

@@ -6,7 +6,7 @@ mod integrity;
 mod journal;
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
@@ -87,6 +87,8 @@ struct Arw {
     /// By time, then in the order of the rows.
     later: BTreeMap<(u64, u64), Later>,
     delayed: u64,
+    /// Which of them approve an action, by its id.
+    approving: HashMap<String, (u64, u64)>,
     /// Actions by id: the call, or the decision that there would be none.
     actions: Recent<String, u32>,
     /// Approvals by the action that they led to.
@@ -103,6 +105,7 @@ impl Arw {
         Self {
             later: BTreeMap::new(),
             delayed: 0,
+            approving: HashMap::new(),
             actions: Recent::new(),
             approvals: Recent::new(),
             asked: Recent::new(),
@@ -122,7 +125,11 @@ impl Arw {
     /// Keeps an event until its time has come.
     fn delay(&mut self, later: Later, run: &mut Run<'_>) -> Result<(), Fault> {
         self.delayed += 1;
-        self.later.insert((later.draft.time, self.delayed), later);
+        let key = (later.draft.time, self.delayed);
+        if let Some(action) = &later.approves {
+            self.approving.insert(action.clone(), key);
+        }
+        self.later.insert(key, later);
         if self.later.len() > MAX_LATER {
             self.write_next(run)?;
         }
@@ -131,23 +138,29 @@ impl Arw {
 
     /// Writes the events whose time has come.
     fn write_until(&mut self, time: u64, run: &mut Run<'_>) -> Result<(), Fault> {
-        while self
-            .later
-            .first_key_value()
-            .is_some_and(|(key, _)| key.0 <= time)
-        {
+        while self.has_until(time) {
             self.write_next(run)?;
         }
         Ok(())
     }
 
+    fn has_until(&self, time: u64) -> bool {
+        let next = self.later.first_key_value();
+        next.is_some_and(|(key, _)| key.0 <= time)
+    }
+
     fn write_next(&mut self, run: &mut Run<'_>) -> Result<(), Fault> {
-        let Some((_, later)) = self.later.pop_first() else {
-            return Ok(());
-        };
+        match self.later.pop_first() {
+            Some((_, later)) => self.write(later, run),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&mut self, later: Later, run: &mut Run<'_>) -> Result<(), Fault> {
         let draft = later.draft.with("raw_at", u64::from(later.raw_at));
         let seq = run.emit(draft)?;
         if let Some(action) = later.approves {
+            self.approving.remove(&action);
             self.approvals.put(action, seq);
         }
         Ok(())
@@ -160,17 +173,32 @@ impl Arw {
             start.draft.time = time;
             run.start(start)?;
         }
-        if self
-            .later
-            .first_key_value()
-            .is_some_and(|(key, _)| key.0 <= time)
-        {
+        if self.has_until(time) {
             // Those events are made of earlier rows, not of this one.
             run.put_aside();
             self.write_until(time, run)?;
             run.source_json(record);
         }
         Ok(())
+    }
+
+    /// The approval that led to an action. ARW creates the action first and then notes the time of the
+    /// approval, which may be a moment later: the approval has the action's time then.
+    fn approval(
+        &mut self,
+        action: &str,
+        time: u64,
+        record: &str,
+        run: &mut Run<'_>,
+    ) -> Result<Option<u32>, Fault> {
+        let waiting = self.approving.get(action);
+        if let Some(mut later) = waiting.and_then(|key| self.later.remove(key)) {
+            later.draft.time = time;
+            run.put_aside();
+            self.write(later, run)?;
+            run.source_json(record);
+        }
+        Ok(self.approvals.get(action).copied())
     }
 }
 
