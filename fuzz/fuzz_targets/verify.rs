@@ -1,2 +1,4 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| avouch_fuzz_targets::run("verify", data));
+use avouch_fuzz_targets::run;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| run("verify", data));
