@@ -178,6 +178,7 @@ fn write_tiles(
                 .iter()
                 .filter(|signed| **signed < size)
                 .filter_map(|signed| Tile::of(*signed, tile.level(), tile.index()))
+                .filter(|narrower| *narrower != tile)
                 .collect(),
         };
         let items = (tile.level() == 0)
