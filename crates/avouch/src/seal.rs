@@ -44,8 +44,8 @@ impl Home {
         Ok(self.ledger.run(index)?)
     }
 
-    /// The bundle of a sealed run: its statement, a receipt at the log's last checkpoint, that
-    /// checkpoint, and what `selection` shows.
+    /// The bundle of a sealed run: its statement, the checkpoint that most witnesses cosigned (the log's last
+    /// one where none did), a receipt under it, and what `selection` shows.
     ///
     /// # Errors
     /// [`Error::StillOpen`] or [`Error::NotSealed`] when there is no statement, and
@@ -59,14 +59,13 @@ impl Home {
         let name = || run.info.name.clone();
         let not_sealed = || Error::NotSealed { name: name() };
         let logged = self.ledger.statement(run.index)?.ok_or_else(not_sealed)?;
-        let receipt = self
-            .ledger
-            .receipt(logged.log_index, &signer.log)?
-            .ok_or_else(not_sealed)?;
-        // Another process may have sealed since: the checkpoint is the one that the receipt is for.
         let checkpoint = self
             .ledger
-            .checkpoint_at(receipt.size())?
+            .checkpoint_for(logged.log_index)?
+            .ok_or_else(not_sealed)?;
+        let receipt = self
+            .ledger
+            .receipt_under(&checkpoint, logged.log_index, &signer.log)?
             .ok_or_else(not_sealed)?;
         Ok(Bundle {
             statement: logged.statement.as_bytes().to_vec(),

@@ -141,7 +141,13 @@ pub enum Error {
         /// The key that was given.
         given: KeyId,
     },
-    /// Signing failed.
+    /// Cosignatures of a checkpoint that is not this log's.
+    #[error("the note is not the checkpoint that this log signed at size {size}")]
+    NotOurs {
+        /// The size that the note names.
+        size: u64,
+    },
+    /// Signing failed, or a signature does not hold.
     #[error("signing: {0}")]
     Cose(#[from] avouch_cose::Error),
     /// A proof cannot be made.
@@ -244,6 +250,11 @@ pub enum Place {
         /// The log's size that it is for.
         size: u64,
     },
+    /// A cosignature's row.
+    Cosignature {
+        /// The size of the checkpoint that it is beneath.
+        size: u64,
+    },
 }
 
 impl fmt::Display for Place {
@@ -260,6 +271,7 @@ impl fmt::Display for Place {
             Self::Statement { log_index } => write!(f, "table statements, log index {log_index}"),
             Self::Node { level, index } => write!(f, "table nodes, level {level}, index {index}"),
             Self::Checkpoint { size } => write!(f, "table checkpoints, size {size}"),
+            Self::Cosignature { size } => write!(f, "table cosignatures, size {size}"),
         }
     }
 }

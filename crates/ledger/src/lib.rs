@@ -63,6 +63,7 @@
 
 mod batch;
 mod blobs;
+mod cosignatures;
 mod error;
 mod fsck;
 mod journal;

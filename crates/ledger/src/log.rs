@@ -8,6 +8,7 @@ use avouch_merkle::{
 use avouch_trace::Manifest;
 use rusqlite::{Connection, OptionalExtension as _, Params, params};
 
+use crate::cosignatures::with_cosignatures;
 use crate::{Error, Identity, Ledger, Place, RunIndex};
 
 /// A statement and its place in the log.
@@ -24,7 +25,7 @@ pub struct LoggedStatement {
 /// A size and root that the log has signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedCheckpoint {
-    /// The signed note.
+    /// The signed note, with the cosignatures that it has.
     pub note: String,
     /// What it says.
     pub checkpoint: Checkpoint,
@@ -78,12 +79,31 @@ impl Ledger {
         log_index: LeafIndex,
         log_key: &SigningKey,
     ) -> Result<Option<Receipt>, Error> {
+        match self.checkpoint()? {
+            Some(checkpoint) => self.receipt_under(&checkpoint, log_index, log_key),
+            None => Ok(None),
+        }
+    }
+
+    /// The same in the tree of another of the log's checkpoints; `None` if the statement is not in it.
+    ///
+    /// # Errors
+    /// As [`Ledger::receipt`].
+    pub fn receipt_under(
+        &self,
+        checkpoint: &SignedCheckpoint,
+        log_index: LeafIndex,
+        log_key: &SigningKey,
+    ) -> Result<Option<Receipt>, Error> {
         same_key("log", &self.identity().log_key, log_key)?;
-        let (Some(logged), Some(checkpoint)) = (self.statement_at(log_index)?, self.checkpoint()?)
-        else {
+        let Checkpoint { size, root, .. } = checkpoint.checkpoint;
+        let logged = match log_index.0 < size.0 {
+            true => self.statement_at(log_index)?,
+            false => None,
+        };
+        let Some(logged) = logged else {
             return Ok(None);
         };
-        let Checkpoint { size, root, .. } = checkpoint.checkpoint;
         let path = self.inclusion(log_index, size)?;
         let leaf = hash_leaf(&logged.statement.entry().0);
         if root_from_inclusion(leaf, log_index, size, &path)? != root {
@@ -200,8 +220,12 @@ fn checkpoint_where(
         .prepare_cached(&sql)?
         .query_row(params, |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
     let row: Option<(i64, String)> = row.optional()?;
-    row.map(|(size, note)| open_checkpoint(&identity.note_key()?, size as u64, note))
-        .transpose()
+    let Some((size, note)) = row else {
+        return Ok(None);
+    };
+    let mut signed = open_checkpoint(&identity.note_key()?, size as u64, note)?;
+    signed.note = with_cosignatures(conn, size as u64, signed.note)?;
+    Ok(Some(signed))
 }
 
 /// Reads a row of `checkpoints` and checks its signature.

@@ -131,3 +131,20 @@ WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM checkpoints)
   OR NEW.size <= (SELECT COALESCE(MAX(size), 0) FROM checkpoints)
   OR NEW.size IS NOT (SELECT MAX(log_index) + 1 FROM statements)
 BEGIN SELECT RAISE(ABORT, 'checkpoints takes only the size of the whole log'); END;
+
+-- What witnesses signed beneath checkpoints (C2SP tlog-cosignature): each witness once for each.
+CREATE TABLE cosignatures (
+  id      INTEGER PRIMARY KEY,
+  size    INTEGER NOT NULL REFERENCES checkpoints (size),
+  witness TEXT NOT NULL, -- name+hash+base64(4 || key)
+  line    TEXT NOT NULL, -- the signature's line in the note
+  UNIQUE (size, witness)
+) STRICT;
+CREATE TRIGGER cosignatures_no_update BEFORE UPDATE ON cosignatures
+BEGIN SELECT RAISE(ABORT, 'cosignatures is append-only'); END;
+CREATE TRIGGER cosignatures_no_delete BEFORE DELETE ON cosignatures
+BEGIN SELECT RAISE(ABORT, 'cosignatures is append-only'); END;
+CREATE TRIGGER cosignatures_insert BEFORE INSERT ON cosignatures
+WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM cosignatures)
+  OR EXISTS (SELECT 1 FROM cosignatures WHERE size = NEW.size AND witness = NEW.witness)
+BEGIN SELECT RAISE(ABORT, 'cosignatures takes only new rows, in order'); END;

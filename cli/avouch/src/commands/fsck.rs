@@ -24,6 +24,7 @@ pub(crate) fn run(global: &Global, as_json: bool) -> anyhow::Result<u8> {
         ("statements", report.counts.statements),
         ("nodes", report.counts.nodes),
         ("checkpoints", report.counts.checkpoints),
+        ("cosignatures", report.counts.cosignatures),
     ];
     if as_json {
         let checked: serde_json::Map<_, _> = counts

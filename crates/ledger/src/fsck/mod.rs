@@ -6,7 +6,7 @@ mod log;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::progress::Meter;
-use crate::{Error, Finding, Ledger, Place, Progress, Stage, blobs, schema};
+use crate::{Error, Finding, Ledger, Place, Progress, Stage, blobs, cosignatures, schema};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Counts {
     pub nodes: u64,
     /// Checkpoints.
     pub checkpoints: u64,
+    /// Cosignatures of witnesses.
+    pub cosignatures: u64,
 }
 
 impl Ledger {
@@ -76,6 +78,7 @@ impl Ledger {
         counts.blobs = blobs::check_all(conn, &mut meter)?;
         journal::check_events(conn, self.identity(), counts, progress)?;
         log::check(conn, self.identity(), counts, progress)?;
+        counts.cosignatures = cosignatures::check_all(conn)?;
         let mut meter = Meter::new(Stage::Storage, 1, progress);
         check_storage(conn)?;
         meter.tick();
