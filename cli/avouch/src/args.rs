@@ -46,10 +46,14 @@ pub(crate) enum Command {
     Init(Init),
     /// Import the records of agent frameworks
     Ingest(Ingest),
+    /// Say what a source system's own integrity protection covers, and where it broke
+    AuditSource(AuditSource),
     /// List the runs
     Runs(Json),
     /// Show a run of the ledger, or what a bundle shows (without verifying it)
     Show(Show),
+    /// Say whether claims hold for a run, or for what a bundle shows (without verifying it)
+    Check(Check),
     /// Commit to runs, sign and log them, and write one evidence file for each
     Seal(Seal),
     /// Check evidence against a trust policy, offline
@@ -60,8 +64,15 @@ pub(crate) enum Command {
     /// Publish the transparency log, prove what is in it, and compare its checkpoints
     #[command(subcommand)]
     Log(Log),
+    /// Watch other people's logs, and cosign what only grew
+    #[command(subcommand)]
+    Witness(Witness),
+    /// Follow a published log: check each step, and report entries of issuers that one watches
+    Monitor(Monitor),
     /// Re-derive everything in the ledger and name the first wrong row
     Fsck(Json),
+    /// Make a new ledger from what is left of a damaged one, and check it; the damaged one is kept
+    Recover(Recover),
     /// Run the whole chain on the project's fixtures and say what each step showed
     Demo(Demo),
     /// Print a shell's completions
@@ -135,6 +146,30 @@ pub(crate) struct Ingest {
     /// Record a malformed record as an error event instead of refusing the file
     #[arg(long)]
     pub(crate) skip_bad: bool,
+    /// Refuse a file whose own integrity protection (hashes, signatures) does not hold
+    #[arg(long)]
+    pub(crate) strict_source: bool,
+    /// A public key of the source system (64 hexadecimal digits), for signatures whose key the file lacks
+    #[arg(long = "source-key", value_name = "FILE")]
+    pub(crate) source_keys: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct AuditSource {
+    /// The file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The format; recognised from the content when absent
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+    /// Take a malformed record for a broken one instead of refusing the file
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// A public key of the source system (64 hexadecimal digits), for signatures whose key the file lacks
+    #[arg(long = "source-key", value_name = "FILE")]
+    pub(crate) source_keys: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Json,
 }
@@ -147,6 +182,18 @@ pub(crate) struct Show {
     /// Show this one event with its fields
     #[arg(long, value_name = "N")]
     pub(crate) event: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// A run (name, id, or the first digits of its id), or a bundle's file that shows every header
+    #[arg(value_name = "RUN|BUNDLE")]
+    pub(crate) what: String,
+    /// The claims (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) claims: PathBuf,
     #[command(flatten)]
     pub(crate) output: Json,
 }
@@ -247,6 +294,91 @@ pub(crate) enum Log {
     /// Tell whether two checkpoints of a log are of one history. Exit codes: 0 they are; 1 the log has
     /// forked, and the two prove it; 3 they alone do not tell
     CheckFork(CheckFork),
+    /// Have witnesses cosign the log's last checkpoint, and keep their cosignatures. Exit codes: 0 as many
+    /// cosigned as are needed; 1 a witness says that the log forked or went back, or signed something else; 3
+    /// too few did
+    Witness(AskWitnesses),
+}
+
+#[derive(Args)]
+pub(crate) struct AskWitnesses {
+    /// The witnesses' submission prefixes
+    #[arg(required = true, value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+    /// A witness's verifier key, beside those that the trust policy lists
+    #[arg(long = "witness", value_name = "VKEY")]
+    pub(crate) witnesses: Vec<String>,
+    /// The trust policy whose witnesses count; the home's when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    /// How many cosignatures the checkpoint needs; one from each URL when absent
+    #[arg(long, value_name = "K")]
+    pub(crate) need: Option<usize>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Witness {
+    /// Answer add-checkpoint requests (C2SP tlog-witness) until it is stopped
+    Serve(WitnessServe),
+}
+
+#[derive(Args)]
+pub(crate) struct WitnessServe {
+    /// Where to listen, as IP:PORT; port 0 lets the system choose. There is no TLS: put a proxy before it
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// The key in the home's key folder to cosign with: Ed25519, used for nothing else
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key: String,
+    /// The witness's name, as cosignatures carry it: a URL without scheme by convention
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The verifier keys of the logs to watch, as `avouch log key` prints them
+    #[arg(long = "log", required = true, num_args = 1.., value_name = "VKEY")]
+    pub(crate) logs: Vec<String>,
+    /// The file with what was cosigned. It must never be restored from a backup
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    /// Make that file: the first time only
+    #[arg(long)]
+    pub(crate) create_state: bool,
+    /// Stop after so many seconds
+    #[arg(long, value_name = "SECONDS", hide_short_help = true)]
+    pub(crate) stop_after: Option<u64>,
+}
+
+#[derive(Args)]
+pub(crate) struct Monitor {
+    /// The published log: a folder, or an http(s) URL prefix
+    #[arg(value_name = "URL|DIR")]
+    pub(crate) log: String,
+    /// The log's verifier key; the log's of the home when absent
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) key: Option<String>,
+    /// The file with how far it has followed; made when absent
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: PathBuf,
+    /// Report entries of this issuer; of every issuer when absent
+    #[arg(long = "issuer", value_name = "NAME")]
+    pub(crate) issuers: Vec<String>,
+    /// Look once and end: 0 nothing is wrong; 1 the log forked, went back, or shows other entries than it
+    /// signed
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Look again after so many seconds
+    #[arg(
+        long,
+        default_value_t = 60,
+        value_name = "SECONDS",
+        conflicts_with = "once"
+    )]
+    pub(crate) every: u64,
+    /// Print JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]
@@ -284,8 +416,11 @@ pub(crate) struct LogProof {
 pub(crate) struct Publish {
     /// The folder, which is made if it is not there
     pub(crate) dir: PathBuf,
+    /// Write all files again, not only new ones: for a folder that was damaged
+    #[arg(long)]
+    pub(crate) rewrite: bool,
     /// Publish this checkpoint of the log, with the cosignatures that it has, instead of the last
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "rewrite")]
     pub(crate) checkpoint: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -321,6 +456,16 @@ pub(crate) struct CheckFork {
     /// A folder with the log's tiles, at the later size or beyond
     #[arg(long, value_name = "DIR")]
     pub(crate) log: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Recover {
+    /// A folder where the log was published: statements that are lost are taken from there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) published: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -17,11 +17,7 @@ pub fn verify_files(
     trust: &Path,
     options: &Options,
 ) -> Result<Answers, Error> {
-    let text = fs::read_to_string(trust).map_err(|source| Error::io(trust, source))?;
-    let policy = Policy::from_toml(&text).map_err(|source| Error::Policy {
-        path: trust.to_owned(),
-        source,
-    })?;
+    let policy = read_policy(trust)?;
     let mut answers = Vec::new();
     for path in bundles {
         for path in bundles_at(path).map_err(|source| Error::io(path, source))? {
@@ -33,6 +29,15 @@ pub fn verify_files(
         }
     }
     Ok(answers.into())
+}
+
+/// Reads a trust policy.
+pub fn read_policy(path: &Path) -> Result<Policy, Error> {
+    let text = fs::read_to_string(path).map_err(|source| Error::io(path, source))?;
+    Policy::from_toml(&text).map_err(|source| Error::Policy {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// The file itself, or what a folder holds, by name.

@@ -170,6 +170,15 @@ pub enum Error {
         /// The size.
         size: u64,
     },
+    /// What could be recovered is no whole ledger.
+    #[error(
+        "the ledger cannot be recovered: {finding}. It is as it was; restore a backup, and give a copy of \
+         what was published with --published"
+    )]
+    NotRecovered {
+        /// What is wrong with the recovered one.
+        finding: String,
+    },
     /// A published log is not what it must be.
     #[error("{place}: {why}")]
     Published {
@@ -178,9 +187,29 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// A claims file, or headers that claims were to be judged about.
+    #[error("{about}: {source}")]
+    Claims {
+        /// The file or the run.
+        about: String,
+        /// What is wrong with it.
+        source: avouch_claims::Error,
+    },
     /// A tree.
     #[error(transparent)]
     Merkle(#[from] avouch_merkle::Error),
+    /// A monitor's state cannot be used.
+    #[error("{}: not this monitor's state: {why}", path.display())]
+    MonitorState {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A server on the web.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    Http(#[from] avouch_http::Error),
     /// A trust policy.
     #[error("{}: {source}", path.display())]
     Policy {

@@ -9,6 +9,7 @@
 //! crates below it, which it re-exports as modules.
 
 mod check;
+mod claims;
 mod demo;
 mod draft;
 mod durable;
@@ -19,19 +20,22 @@ mod keys;
 pub mod log;
 mod random;
 mod record;
+mod recover;
 mod seal;
 mod select;
 mod show;
 mod view;
 
 pub use avouch_ingest::Draft;
-pub use check::verify_files;
+pub use check::{read_policy, verify_files};
+pub use claims::{Judged, read_claims};
 pub use durable::{temporary_file, write_file};
 pub use error::Error;
 pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer, needs_passphrase};
 pub use keys::{KeyInfo, KeyStore, Secret};
 pub use random::Randomness;
 pub use record::{NewRun, Recorder};
+pub use recover::Recovery;
 pub use select::Selection;
 pub use show::BundleView;
 pub use view::{EventView, printable, time_text};
@@ -41,6 +45,10 @@ pub use demo::demo;
 /// Importers: formats, options and outcomes.
 pub mod importers {
     pub use avouch_ingest::*;
+}
+/// Claims and their evaluator.
+pub mod claim {
+    pub use avouch_claims::*;
 }
 /// The evidence file.
 pub mod bundle {
@@ -65,4 +73,9 @@ pub mod trace {
 /// Checking bundles against a trust policy.
 pub mod verify {
     pub use avouch_verify::*;
+}
+/// The client that asks witnesses and reads logs on the web.
+#[cfg(feature = "http")]
+pub mod http {
+    pub use avouch_http::*;
 }

@@ -4,20 +4,30 @@
 //!
 //! - [`protocol`]: the add-checkpoint request, what it is answered with and why, and the log's side of
 //!   the conversation. No I/O.
-//! - [`State`]: the last checkpoint of each log, in a SQLite file that only ever goes forward.
-//! - [`Witness`]: a key and a state that answer requests. [`Server`] does so over HTTP.
+//! - `State`: the last checkpoint of each log, in a SQLite file that only ever goes forward.
+//! - `Witness`: a key and a state that answer requests. `Server` does so over HTTP.
+//!
+//! The last two need the feature `serve`; without it, this crate is the protocol alone, for logs that ask.
 //!
 //! The note formats are those of `avouch-cose`; this crate has no HTTP client.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "serve")]
 mod error;
 pub mod protocol;
+#[cfg(feature = "serve")]
 mod server;
+#[cfg(feature = "serve")]
 mod state;
+#[cfg(feature = "serve")]
 mod witness;
 
-pub use error::Error;
-pub use protocol::{Refusal, Request};
-pub use server::{Server, Stop};
-pub use state::{Held, State};
-pub use witness::{Reply, Witness};
+pub use protocol::{Held, Refusal, Request};
+
+#[cfg(feature = "serve")]
+pub use {
+    error::Error,
+    server::{Server, Stop},
+    state::State,
+    witness::{Reply, Witness},
+};

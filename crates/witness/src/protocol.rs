@@ -8,8 +8,6 @@ use avouch_merkle::{Digest, TreeSize, verify_consistency};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::Held;
-
 /// The last part of the path that requests are posted to.
 pub const PATH: &str = "add-checkpoint";
 /// The content type of the answer that says which size the witness has.
@@ -88,6 +86,19 @@ impl Request {
     }
 }
 
+/// A checkpoint that was cosigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its size.
+    pub size: TreeSize,
+    /// Its root.
+    pub root: Digest,
+    /// The note as the log signed it.
+    pub note: String,
+    /// When it was cosigned last, in seconds since the Unix epoch.
+    pub time: u64,
+}
+
 /// Why a witness does not cosign.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -130,11 +141,11 @@ impl Refusal {
 ///
 /// # Errors
 /// The refusal, in the order in which the specification lists the checks.
-pub fn judge<'k>(
+pub fn judge<'k, E>(
     request: &Request,
     logs: &'k [NoteKey],
-    held: impl FnOnce(&str) -> Result<Option<Held>, crate::Error>,
-) -> Result<Result<(Checkpoint, &'k NoteKey), Refusal>, crate::Error> {
+    held: impl FnOnce(&str) -> Result<Option<Held>, E>,
+) -> Result<Result<(Checkpoint, &'k NoteKey), Refusal>, E> {
     let (claimed, key) = match signed_by(request, logs) {
         Ok(signed) => signed,
         Err(refusal) => return Ok(Err(refusal)),

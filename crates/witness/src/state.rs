@@ -12,6 +12,7 @@ use avouch_merkle::{Digest, TreeSize};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::Error;
+use crate::protocol::Held;
 
 /// "avwi": marks the file as ours (SQLite's header, offset 68).
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"avwi");
@@ -20,19 +21,6 @@ const VERSION: i32 = 1;
 const TABLES: &str = include_str!("state.sql");
 /// How long a request waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A checkpoint that was cosigned.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Its size.
-    pub size: TreeSize,
-    /// Its root.
-    pub root: Digest,
-    /// The note as the log signed it.
-    pub note: String,
-    /// When it was cosigned last, in seconds since the Unix epoch.
-    pub time: u64,
-}
 
 /// A witness's state.
 #[derive(Debug)]

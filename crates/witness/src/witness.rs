@@ -116,7 +116,7 @@ impl Witness {
             let mut before = None;
             let judged = protocol::judge(request, logs, |origin| {
                 before = held(origin)?;
-                Ok(before.clone())
+                Ok::<_, Error>(before.clone())
             })?;
             let (checkpoint, log_key) = match (judged, before.as_ref()) {
                 (Ok(accepted), _) => accepted,

@@ -23,6 +23,7 @@ pub(crate) fn run(global: &Global, command: &Log) -> anyhow::Result<u8> {
         Log::Publish(args) => publish(global, args),
         Log::Consistency(args) => consistency(global, args),
         Log::CheckFork(args) => check_fork(global, args),
+        Log::Witness(args) => super::witness::ask(global, args),
     }
 }
 
@@ -65,9 +66,11 @@ fn publish(global: &Global, args: &Publish) -> anyhow::Result<u8> {
     let home = global.home()?;
     let cosigned = args.checkpoint.as_deref().map(read_note).transpose()?;
     let bar = output::counter("files written".into());
-    let published = home.publish(&args.dir, cosigned.as_ref(), &mut |done| {
-        bar.set_position(done);
-    });
+    let mut progress = |done| bar.set_position(done);
+    let published = match args.rewrite {
+        true => home.republish(&args.dir, &mut progress),
+        false => home.publish(&args.dir, cosigned.as_ref(), &mut progress),
+    };
     bar.finish_and_clear();
     let published = published?;
     if args.json {

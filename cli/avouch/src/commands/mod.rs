@@ -1,14 +1,19 @@
 //! One function per command. Each returns the exit code.
 
+mod audit_source;
+mod check;
 mod demo;
 mod fsck;
 mod ingest;
 mod init;
 mod key;
 mod log;
+mod monitor;
+mod recover;
 mod runs;
 mod seal;
 mod verify;
+mod witness;
 
 use std::fs;
 use std::io;
@@ -75,13 +80,18 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         Command::Init(args) => init::run(&global, &args),
         Command::Ingest(args) => ingest::run(&global, &args),
+        Command::AuditSource(args) => audit_source::run(&args),
         Command::Runs(args) => runs::list(&global, args.json),
         Command::Show(args) => runs::show(&global, &args),
+        Command::Check(args) => check::run(&global, &args),
         Command::Seal(args) => seal::run(&global, &args),
         Command::Verify(args) => verify::run(&args),
         Command::Log(command) => log::run(&global, &command),
         Command::Key(args) => key::run(&global, args),
+        Command::Witness(command) => witness::run(&global, &command),
+        Command::Monitor(args) => monitor::run(&global, &args),
         Command::Fsck(args) => fsck::run(&global, args.json),
+        Command::Recover(args) => recover::run(&global, &args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "avouch", &mut io::stdout());
