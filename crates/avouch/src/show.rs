@@ -5,7 +5,7 @@ use std::path::Path;
 use avouch_bundle::Bundle;
 use avouch_cose::Statement;
 use avouch_ledger::Run;
-use avouch_trace::Manifest;
+use avouch_trace::{Header, Manifest};
 
 use crate::check::read_bundle;
 use crate::{Error, EventView, Home};
@@ -53,6 +53,20 @@ impl BundleView {
             manifest,
             bundle,
         })
+    }
+
+    /// The seqs and headers that the bundle shows.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = Result<(u64, Header), Error>> {
+        let shown = self.bundle.disclosures.iter();
+        shown
+            .flat_map(|disclosed| &disclosed.events)
+            .map(|shown| match shown.event.header() {
+                Ok(header) => Ok((shown.seq, header)),
+                Err(source) => Err(Error::Trace(avouch_trace::Error::Header {
+                    index: shown.seq,
+                    source,
+                })),
+            })
     }
 
     /// The events that the bundle shows.
