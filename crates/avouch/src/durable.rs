@@ -84,7 +84,7 @@ pub fn temporary_file() -> Result<File, Error> {
 }
 
 /// Makes the new name itself durable.
-fn sync_parent(path: &Path) -> Result<(), Error> {
+pub(crate) fn sync_parent(path: &Path) -> Result<(), Error> {
     #[cfg(unix)]
     {
         let parent = path

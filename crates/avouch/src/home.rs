@@ -11,7 +11,7 @@ use crate::keys::{KeyStore, Secret};
 use crate::random::Randomness;
 use crate::{Error, durable};
 
-const LEDGER: &str = "ledger.db";
+pub(crate) const LEDGER: &str = "ledger.db";
 const KEYS: &str = "keys";
 const TRUST: &str = "trust.toml";
 /// The key that statements are signed with.

@@ -119,12 +119,12 @@ impl Ledger {
 
     /// The hashes that lead from a statement's leaf to the root of the first `size` leaves.
     pub fn inclusion(&self, log_index: LeafIndex, size: TreeSize) -> Result<Vec<Digest>, Error> {
-        inclusion_from_nodes(self, log_index, size)
+        self.prove(|nodes| inclusion_from_nodes(nodes, log_index, size))
     }
 
     /// The hashes that show that the first `second` leaves begin with the first `first`.
     pub fn consistency(&self, first: TreeSize, second: TreeSize) -> Result<Vec<Digest>, Error> {
-        consistency_from_nodes(self, first, second)
+        self.prove(|nodes| consistency_from_nodes(nodes, first, second))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sealing: commit to a run's events, sign, and enter the statement in the log.
 
+use std::collections::HashMap;
+
 use avouch_cose::{Checkpoint, SigningKey, Statement};
 use avouch_merkle::{Digest, Frontier, LeafIndex, TreeSize, frontier_from_nodes, hash_leaf};
 use avouch_trace::{MANIFEST_CONTENT_TYPE, agent_chain_start};
@@ -79,7 +81,12 @@ struct Log<'t> {
     tx: &'t Transaction<'t>,
     identity: &'t Identity,
     leaves: Frontier,
+    /// Where the agents stand whose statements were read and verified, or made, in this transaction.
+    agents: HashMap<String, Standing>,
 }
+
+/// An agent's last statement, and where its chain stands.
+type Standing = (Option<Digest>, Digest);
 
 impl<'t> Log<'t> {
     /// Takes the log up where its last checkpoint left it; never signs on top of anything else.
@@ -102,6 +109,7 @@ impl<'t> Log<'t> {
             tx,
             identity,
             leaves,
+            agents: HashMap::new(),
         })
     }
 
@@ -121,7 +129,10 @@ impl<'t> Log<'t> {
         }
         let (_, info, _) =
             stored_run(self.tx, run)?.ok_or_else(|| Error::NoSuchRun(run.to_string()))?;
-        let (previous, chain_start) = self.agent(&info.agent)?;
+        let (previous, chain_start) = match self.agents.get(&info.agent) {
+            Some(standing) => *standing,
+            None => self.agent(&info.agent)?,
+        };
         let events = commit_to(self.tx, run, &info, chain_start, meter)?;
         let agent = info.agent.clone();
         let manifest = events.manifest(info, previous);
@@ -150,6 +161,8 @@ impl<'t> Log<'t> {
                 statement.as_bytes()
             ])?;
         self.push(hash_leaf(&statement.entry().0))?;
+        let standing = (Some(statement_id), manifest.chain_head);
+        self.agents.insert(agent, standing);
         Ok(Sealed {
             run,
             log_index,
@@ -158,8 +171,8 @@ impl<'t> Log<'t> {
         })
     }
 
-    /// The agent's last statement, and where its chain stands.
-    fn agent(&self, agent: &str) -> Result<(Option<Digest>, Digest), Error> {
+    /// Where the agent stands by the log.
+    fn agent(&self, agent: &str) -> Result<Standing, Error> {
         let condition = "agent = ?1 ORDER BY log_index DESC LIMIT 1";
         let Some(last) = statement_where(self.tx, condition, [agent])? else {
             return Ok((None, agent_chain_start(&self.identity.issuer, agent)));

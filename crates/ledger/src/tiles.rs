@@ -1,10 +1,27 @@
 //! The log in pieces, as it is published: tiles of nodes, runs of statements, and signed sizes.
 
-use avouch_merkle::{Digest, LeafIndex, Tile, TileReader, TreeSize};
-use rusqlite::params;
+use std::cell::RefCell;
+
+use avouch_merkle::{Digest, LeafIndex, NodeReader, Tile, TileReader, TreeSize};
+use rusqlite::{CachedStatement, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::log::key;
 use crate::{Error, Ledger, Place};
+
+/// The log's nodes behind one prepared query: a proof asks for dozens of them.
+pub(crate) struct NodeQuery<'c>(RefCell<CachedStatement<'c>>);
+
+impl NodeReader for NodeQuery<'_> {
+    type Error = Error;
+
+    fn node(&self, level: u8, index: u64) -> Result<Digest, Error> {
+        let mut query = self.0.borrow_mut();
+        let node = query.query_row(params![level, key(index)], |row| row.get(0));
+        node.optional()?
+            .map(Digest)
+            .ok_or_else(|| Error::corrupt(Place::Node { level, index }, "the row is missing"))
+    }
+}
 
 impl TileReader for Ledger {
     type Error = Error;
@@ -33,6 +50,20 @@ impl TileReader for Ledger {
 }
 
 impl Ledger {
+    /// Makes a proof from the nodes. All of its reads are one transaction, which takes the read lock once.
+    pub(crate) fn prove<T>(
+        &self,
+        make: impl FnOnce(&NodeQuery<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        // Inside a batch there is a transaction already.
+        let _tx = match self.begin(TransactionBehavior::Deferred) {
+            Err(Error::BatchOpen) => None,
+            tx => Some(tx?),
+        };
+        let sql = "SELECT hash FROM nodes WHERE level = ?1 AND idx = ?2";
+        make(&NodeQuery(RefCell::new(self.conn.prepare_cached(sql)?)))
+    }
+
     /// The stored forms of `count` statements from `first`. They are read, not checked.
     ///
     /// # Errors

@@ -53,6 +53,25 @@ impl Home {
         cosigned: Option<&Note>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Publication, Error> {
+        self.publish_from(dir, None, cosigned, progress)
+    }
+
+    /// As [`Home::publish`], but every file is written again, for a folder that was damaged.
+    pub fn republish(
+        &self,
+        dir: &Path,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Publication, Error> {
+        self.publish_from(dir, Some(TreeSize(0)), None, progress)
+    }
+
+    fn publish_from(
+        &self,
+        dir: &Path,
+        from: Option<TreeSize>,
+        cosigned: Option<&Note>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Publication, Error> {
         fs::create_dir_all(dir).map_err(|source| Error::io(dir, source))?;
         // Two publishers go one after the other; the second finds the first one's checkpoint.
         let _lock = lock(dir)?;
@@ -61,11 +80,16 @@ impl Home {
         let size = checkpoint.size;
         let files = write_all(dir, |put| {
             let mut done = 0;
-            write_tiles(&self.ledger, before, size, &mut |path, bytes| {
-                done += 1;
-                progress(done);
-                put(path, bytes)
-            })
+            write_tiles(
+                &self.ledger,
+                from.unwrap_or(before),
+                size,
+                &mut |path, bytes| {
+                    done += 1;
+                    progress(done);
+                    put(path, bytes)
+                },
+            )
         })?;
         // From the files themselves: what is published next is their root.
         let log = TileLog::new(Folder::new(dir));

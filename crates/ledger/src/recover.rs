@@ -1,0 +1,282 @@
+//! Recovering a damaged ledger into a new file.
+//!
+//! What can be derived is derived again: the log's nodes from its statements. What cannot is copied.
+//! Statements that are damaged or missing may be given from where the log was published. The new file
+//! is kept only if its log has the root that the log's key signed; the old one is never written to.
+
+use std::path::Path;
+
+use avouch_cose::Checkpoint;
+use avouch_merkle::{Digest, Frontier, LeafIndex, TreeSize, hash_leaf, sha256};
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+
+use crate::log::{key, open_checkpoint, parse_statement};
+use crate::progress::Meter;
+use crate::{Error, Identity, Ledger, LoggedStatement, Place, Progress, Stage};
+
+/// Where the log was published.
+pub trait Published {
+    /// The newest checkpoint there: a signed note.
+    fn checkpoint(&self) -> Option<String>;
+    /// The stored form of a statement, if it is there. It is not trusted: the root decides.
+    fn statement(&self, index: LeafIndex) -> Option<Vec<u8>>;
+}
+
+/// What recovering did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Statements in the new ledger.
+    pub statements: u64,
+    /// How many of them came from where the log was published.
+    pub from_published: u64,
+    /// Nodes that the damaged ledger lacked or had wrong.
+    pub nodes: u64,
+    /// Checkpoints in the new ledger.
+    pub checkpoints: u64,
+}
+
+impl Ledger {
+    /// Copies this ledger into a new file at `to`.
+    ///
+    /// # Errors
+    /// [`Error::Exists`]; [`Error::Corrupt`] naming what can neither be read nor derived nor found in
+    /// `published`. The new file is removed then.
+    pub fn recover(
+        &self,
+        to: &Path,
+        published: Option<&dyn Published>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Recovered, Error> {
+        let new = Self::create(to, self.identity())?;
+        let recovered = Rescue {
+            old: &self.conn,
+            identity: self.identity(),
+            published,
+        }
+        .copy_to(&new, progress);
+        drop(new);
+        if recovered.is_err() {
+            for suffix in ["", "-wal", "-shm"] {
+                let mut path = to.as_os_str().to_owned();
+                path.push(suffix);
+                // What this call made; what is left is reported by the error itself.
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        recovered
+    }
+}
+
+struct Rescue<'a> {
+    old: &'a Connection,
+    identity: &'a Identity,
+    published: Option<&'a dyn Published>,
+}
+
+impl Rescue<'_> {
+    fn copy_to(
+        &self,
+        new: &Ledger,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Recovered, Error> {
+        let tx = new.begin(TransactionBehavior::Immediate)?;
+        // In the order in which rows refer to each other; the triggers want each table's own order.
+        for (table, columns) in [("blobs", 3), ("runs", 12), ("events", 4)] {
+            self.copy_rows(&tx, table, columns)?;
+        }
+        let recovered = self.copy_log(&tx, progress)?;
+        tx.commit()?;
+        Ok(recovered)
+    }
+
+    fn copy_rows(&self, tx: &Transaction<'_>, table: &str, columns: usize) -> Result<(), Error> {
+        let mut query = self
+            .old
+            .prepare(&format!("SELECT * FROM {table} ORDER BY 1"))?;
+        let marks = vec!["?"; columns].join(", ");
+        let mut insert = tx.prepare(&format!("INSERT INTO {table} VALUES ({marks})"))?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            for column in 0..columns {
+                insert
+                    .raw_bind_parameter(column + 1, ToSqlOutput::Borrowed(row.get_ref(column)?))?;
+            }
+            insert.raw_execute()?;
+        }
+        Ok(())
+    }
+
+    fn copy_log(
+        &self,
+        tx: &Transaction<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Recovered, Error> {
+        let signed = self.checkpoints()?;
+        let Some(last) = signed.last().map(|(checkpoint, _)| checkpoint.size) else {
+            return Ok(Recovered::default());
+        };
+        let mut recovered = Recovered::default();
+        let mut leaves = Frontier::new();
+        let mut signed = signed.into_iter().peekable();
+        let mut meter = Meter::new(Stage::Statements, last.0, progress);
+        while leaves.size() < last {
+            let index = leaves.next_index();
+            let (logged, found) = self.statement(index)?;
+            recovered.from_published += u64::from(found);
+            insert_statement(tx, &logged)?;
+            let mut nodes = Vec::new();
+            leaves.push_with(hash_leaf(&logged.statement.entry().0), |node| {
+                nodes.push(node)
+            });
+            for node in nodes {
+                let was = self.node(node.level, node.index);
+                recovered.nodes += u64::from(was != Some(node.digest));
+                tx.prepare_cached("INSERT INTO nodes (level, idx, hash) VALUES (?1, ?2, ?3)")?
+                    .execute(params![node.level, key(node.index), node.digest.0])?;
+            }
+            recovered.statements += 1;
+            if let Some((checkpoint, note)) =
+                signed.next_if(|(checkpoint, _)| checkpoint.size == leaves.size())
+            {
+                if checkpoint.root != leaves.root() {
+                    return Err(Error::corrupt(
+                        Place::Checkpoint {
+                            size: checkpoint.size.0,
+                        },
+                        "the statements at hand do not lead to the root that the log signed; \
+                         give a copy of what was published",
+                    ));
+                }
+                recovered.checkpoints += 1;
+                tx.execute(
+                    "INSERT INTO checkpoints (id, size, note) VALUES (?1, ?2, ?3)",
+                    params![key(recovered.checkpoints), key(checkpoint.size.0), note],
+                )?;
+            }
+            meter.tick();
+        }
+        Ok(recovered)
+    }
+
+    /// Everything that the log's key has signed, as far as it can be read: here, and at the end what was
+    /// published beyond it.
+    fn checkpoints(&self) -> Result<Vec<(Checkpoint, String)>, Error> {
+        let note_key = self.identity.note_key()?;
+        let mut query = self
+            .old
+            .prepare("SELECT size, note FROM checkpoints ORDER BY size")?;
+        let mut rows = query.query([])?;
+        let mut signed: Vec<(Checkpoint, String)> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let size: i64 = row.get(0)?;
+            // A damaged row is left out; the log's last checkpoint must be there in the end.
+            if let Ok(note) = row.get::<_, String>(1)
+                && let Ok(read) = open_checkpoint(&note_key, size as u64, note)
+            {
+                signed.push((read.checkpoint, read.note));
+            }
+        }
+        let last = signed.last().map_or(TreeSize(0), |(last, _)| last.size);
+        if let Some(note) = self.published.and_then(Published::checkpoint)
+            && let Ok(checkpoint) = Checkpoint::open(&note, &note_key)
+            && checkpoint.size > last
+        {
+            // The log's own signature alone: cosignatures are not part of this table.
+            let text = checkpoint.to_string();
+            let own = note
+                .strip_prefix(&text)
+                .and_then(|rest| {
+                    let name = format!("\u{2014} {} ", checkpoint.origin);
+                    rest.lines().find(|line| line.starts_with(&name))
+                })
+                .map(|line| format!("{text}\n{line}\n"));
+            if let Some(note) = own {
+                signed.push((checkpoint, note));
+            }
+        }
+        let size: i64 = self.old.query_row(
+            "SELECT COALESCE(MAX(log_index) + 1, 0) FROM statements",
+            [],
+            |row| row.get(0),
+        )?;
+        let last = signed.last().map_or(0, |(last, _)| last.size.0);
+        if last < size as u64 {
+            return Err(Error::corrupt(
+                Place::Checkpoint { size: size as u64 },
+                "the last checkpoint cannot be read; give a copy of what was published",
+            ));
+        }
+        Ok(signed)
+    }
+
+    /// The statement at this index, and whether it came from what was published.
+    fn statement(&self, index: LeafIndex) -> Result<(LoggedStatement, bool), Error> {
+        let sql = "SELECT stored FROM statements WHERE log_index = ?1";
+        let stored: Option<Vec<u8>> = self
+            .old
+            .prepare_cached(sql)?
+            .query_row([key(index.0)], |row| row.get(0))
+            .optional()
+            .unwrap_or_default();
+        let published = self
+            .published
+            .and_then(|published| published.statement(index));
+        // Where they differ, the leaf that the nodes still have says which is right.
+        let leaf = self.node(0, index.0);
+        let is_leaf = |bytes: &Vec<u8>| Some(hash_leaf(&sha256(&[bytes]).0)) == leaf;
+        let mut candidates: Vec<(Vec<u8>, bool)> = stored
+            .into_iter()
+            .map(|bytes| (bytes, false))
+            .chain(published.into_iter().map(|bytes| (bytes, true)))
+            .collect();
+        candidates.sort_by_key(|(bytes, _)| !is_leaf(bytes));
+        for (bytes, found) in candidates {
+            if let Ok(logged) = parse_statement(index, &bytes)
+                && logged.statement.verify(&self.identity.issuer_key).is_ok()
+            {
+                return Ok((logged, found));
+            }
+        }
+        Err(Error::corrupt(
+            Place::Statement { log_index: index.0 },
+            "it cannot be read; give a copy of what was published",
+        ))
+    }
+
+    fn node(&self, level: u8, index: u64) -> Option<Digest> {
+        let sql = "SELECT hash FROM nodes WHERE level = ?1 AND idx = ?2";
+        let hash = self
+            .old
+            .prepare_cached(sql)
+            .and_then(|mut query| query.query_row(params![level, key(index)], |row| row.get(0)));
+        hash.ok().map(Digest)
+    }
+}
+
+/// Enters a statement about a run that is in the new ledger.
+fn insert_statement(tx: &Transaction<'_>, logged: &LoggedStatement) -> Result<(), Error> {
+    let place = Place::Statement {
+        log_index: logged.log_index.0,
+    };
+    let run: Option<i64> = tx
+        .prepare_cached("SELECT idx FROM runs WHERE run_id = ?1")?
+        .query_row([logged.manifest.run.0], |row| row.get(0))
+        .optional()?;
+    let Some(run) = run else {
+        let rule = format!("the ledger has no run {}", logged.manifest.run);
+        return Err(Error::corrupt(place, rule));
+    };
+    tx.prepare_cached(
+        "INSERT INTO statements (log_index, statement_id, run, agent, stored)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        key(logged.log_index.0),
+        logged.statement.statement_id().0,
+        run,
+        logged.manifest.agent,
+        logged.statement.as_bytes()
+    ])?;
+    Ok(())
+}
