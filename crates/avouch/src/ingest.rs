@@ -1,6 +1,7 @@
 //! Importing records into the ledger.
 
 use std::io::{Read, Seek};
+use std::path::Path;
 
 use avouch_ingest::{Draft, InputId, Options, Outcome, RunInfo, Sink};
 use avouch_ledger::{Batch, RunIndex};
@@ -21,13 +22,30 @@ impl Home {
         input: impl Read + Seek,
         options: &Options<'_>,
     ) -> Result<Vec<Outcome>, Error> {
+        self.import(|sink| avouch_ingest::ingest(name, input, options, sink))
+    }
+
+    /// Imports every run of the file at `path`, like [`Self::ingest`]. A database is read as it is at
+    /// one moment, also while its owner writes to it, and is not changed.
+    pub fn ingest_file(
+        &mut self,
+        path: &Path,
+        options: &Options<'_>,
+    ) -> Result<Vec<Outcome>, Error> {
+        self.import(|sink| avouch_ingest::ingest_file(path, options, sink))
+    }
+
+    fn import(
+        &mut self,
+        import: impl FnOnce(&mut LedgerSink<'_>) -> Result<Vec<Outcome>, avouch_ingest::Error>,
+    ) -> Result<Vec<Outcome>, Error> {
         let batch = self.ledger.batch()?;
         let mut sink = LedgerSink {
             batch,
             randomness: &self.randomness,
             open: None,
         };
-        let outcomes = avouch_ingest::ingest(name, input, options, &mut sink)?;
+        let outcomes = import(&mut sink)?;
         sink.batch.commit()?;
         Ok(outcomes)
     }

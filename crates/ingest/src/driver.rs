@@ -75,6 +75,8 @@ pub enum Outcome {
         records: u64,
         /// How many of those were malformed.
         skipped: u64,
+        /// Whether the source's own integrity protection held; `None` where it has none.
+        source_held: Option<bool>,
     },
     /// The same bytes had made this run before; nothing was done.
     AlreadyKnown(String),

@@ -123,6 +123,9 @@ pub enum Error {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Not a key of a source system.
+    #[error("not an Ed25519 public key: expected 64 hexadecimal digits")]
+    SourceKey,
     /// Not the name of a format.
     #[error("{name:?} is not a format; known: {}", crate::Format::names())]
     UnknownFormat {

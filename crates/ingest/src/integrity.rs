@@ -1,10 +1,12 @@
 //! What a source's own integrity protection is worth: what it covers, and whether it held.
 
 use std::fmt;
+use std::str::FromStr;
 
 use avouch_cbor::Value;
+use avouch_merkle::Digest;
 
-use crate::error::{Fault, Place};
+use crate::error::{Error, Fault, Place};
 use crate::sink::FieldValue;
 
 /// How many findings are kept; the others are only counted.
@@ -18,6 +20,17 @@ pub(crate) const FIELD: &str = "source_integrity";
 /// are made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceKey(pub [u8; 32]);
+
+impl FromStr for SourceKey {
+    type Err = Error;
+    /// Reads 64 hexadecimal digits; blanks around them do not count.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let digest: Result<Digest, _> = text.trim().parse();
+        digest
+            .map(|digest| Self(digest.0))
+            .map_err(|_| Error::SourceKey)
+    }
+}
 
 /// One thing that broke.
 #[derive(Clone, Debug, PartialEq, Eq)]

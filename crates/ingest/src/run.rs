@@ -33,6 +33,12 @@ pub(crate) struct Common {
     pub(crate) integrity: Option<Integrity>,
 }
 
+impl Common {
+    fn source_held(&self) -> Option<bool> {
+        self.integrity.as_ref().and_then(|found| found.held)
+    }
+}
+
 /// What a format knows at a run's start.
 pub(crate) struct Start {
     /// Event 0: its time, fields, and whatever else the source says about it.
@@ -231,7 +237,7 @@ impl<'a> Run<'a> {
                 mode: start.mode,
                 currency: start.currency,
                 format: self.common.format.name().to_owned(),
-                integrity: self.common.integrity.as_ref().and_then(|found| found.held),
+                integrity: self.common.source_held(),
                 input,
                 parents: start.parents,
             })?;
@@ -408,6 +414,7 @@ impl<'a> Run<'a> {
                 events: u64::from(open.events),
                 records: open.records,
                 skipped: open.skipped,
+                source_held: self.common.source_held(),
             },
         };
         self.open = None;

@@ -274,6 +274,7 @@ fn skipping_bad_lines_records_each_as_an_error_with_its_bytes() {
         events: 7,
         records: 5,
         skipped: 3,
+        source_held: None,
     };
     assert_eq!(result.unwrap(), [outcome]);
     let run = &store.runs[0];

@@ -311,6 +311,7 @@ fn a_store_that_fails_ends_it_and_is_told_to_drop_the_run() {
                     events: 5,
                     records: 3,
                     skipped: 0,
+                    source_held: None,
                 };
                 assert_eq!(outcomes, [whole]);
             }

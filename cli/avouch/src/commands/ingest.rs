@@ -1,12 +1,12 @@
 //! `avouch ingest`
 
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use avouch::Home;
-use avouch::importers::{Options, Outcome};
+use avouch::importers::{Options, Outcome, SourceKey};
 use serde_json::{Value, json};
 
 use super::{Global, HOLDS};
@@ -33,27 +33,9 @@ fn one_file(
     path: &Path,
     all: &mut Vec<Value>,
 ) -> anyhow::Result<()> {
-    let outcomes = if path.as_os_str() == "-" {
-        one(home, args, "stdin", spool(io::stdin().lock())?)?
-    } else {
-        let file = File::open(path).with_context(|| path.display().to_string())?;
-        // A pipe cannot be read twice.
-        let regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        let file = if regular { file } else { spool(file)? };
-        one(home, args, &path.to_string_lossy(), file)?
-    };
-    outcomes
-        .iter()
-        .try_for_each(|outcome| report(path, outcome, args.output.json, all))
-}
-
-fn one(
-    home: &mut Home,
-    args: &Ingest,
-    name: &str,
-    input: impl Read + Seek,
-) -> anyhow::Result<Vec<Outcome>> {
-    let bar = output::byte_bar(name.to_owned());
+    let input = Input::open(path)?;
+    let name = input.name(path);
+    let bar = output::byte_bar(name.clone());
     let progress = |done, total| {
         bar.set_length(total);
         bar.set_position(done);
@@ -63,12 +45,58 @@ fn one(
         name: args.name.clone(),
         agent: args.agent.clone(),
         skip_bad: args.skip_bad,
+        strict_source: args.strict_source,
+        source_keys: source_keys(&args.source_keys)?,
         on_progress: Some(&progress),
         ..Options::default()
     };
-    let outcomes = home.ingest(name, input, &options);
+    let outcomes = match input {
+        Input::File => home.ingest_file(path, &options),
+        Input::Spooled(file) => home.ingest(&name, file, &options),
+    };
     bar.finish_and_clear();
-    Ok(outcomes?)
+    let outcomes = outcomes?;
+    outcomes
+        .iter()
+        .try_for_each(|outcome| report(path, outcome, args.output.json, all))
+}
+
+/// Where an input's bytes are.
+pub(super) enum Input {
+    /// In the file that was named.
+    File,
+    /// In a nameless copy, because a pipe cannot be read twice.
+    Spooled(File),
+}
+
+impl Input {
+    pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
+        if path.as_os_str() == "-" {
+            return spool(io::stdin().lock()).map(Self::Spooled);
+        }
+        let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
+        if metadata.is_file() {
+            return Ok(Self::File);
+        }
+        let file = File::open(path).with_context(|| path.display().to_string())?;
+        spool(file).map(Self::Spooled)
+    }
+
+    pub(super) fn name(&self, path: &Path) -> String {
+        match path.as_os_str() == "-" {
+            true => "stdin".to_owned(),
+            false => path.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+/// Reads the files with the source system's public keys.
+pub(super) fn source_keys(files: &[PathBuf]) -> anyhow::Result<Vec<SourceKey>> {
+    let read = |file: &PathBuf| {
+        let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        text.parse().with_context(|| file.display().to_string())
+    };
+    files.iter().map(read).collect()
 }
 
 fn report(path: &Path, outcome: &Outcome, json: bool, all: &mut Vec<Value>) -> anyhow::Result<()> {
@@ -80,9 +108,10 @@ fn report(path: &Path, outcome: &Outcome, json: bool, all: &mut Vec<Value>) -> a
                 events,
                 records,
                 skipped,
+                source_held,
             } => json!({
-                "file": file, "run": name, "new": true,
-                "events": events, "records": records, "skipped": skipped,
+                "file": file, "run": name, "new": true, "events": events, "records": records,
+                "skipped": skipped, "source_held": source_held,
             }),
             Outcome::AlreadyKnown(name) => json!({ "file": file, "run": name, "new": false }),
             _ => json!({ "file": file }),
@@ -95,13 +124,21 @@ fn report(path: &Path, outcome: &Outcome, json: bool, all: &mut Vec<Value>) -> a
             events,
             records,
             skipped,
+            source_held,
         } => {
             let bad = if *skipped > 0 {
                 format!(", {skipped} malformed")
             } else {
                 String::new()
             };
-            format!("{name}: {events} events from {records} records{bad}")
+            let source = match source_held {
+                Some(true) => "; the source's own integrity holds",
+                Some(false) => {
+                    "; the source's own integrity does NOT hold (see avouch audit-source)"
+                }
+                None => "",
+            };
+            format!("{name}: {events} events from {records} records{bad}{source}")
         }
         Outcome::AlreadyKnown(name) => format!("{name}: these bytes are known; nothing was done"),
         _ => return Ok(()),
