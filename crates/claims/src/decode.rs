@@ -152,7 +152,8 @@ fn filter(item: Item<'_>) -> Result<Filter, Error> {
                     Some(mask(&value, byte(&value).and_then(DecisionSet::from_bits))?);
             }
             Some(key::FLAGS) => {
-                filter.flags = Some(mask(&value, byte(&value).and_then(Flags::from_u8))?);
+                let bits = byte(&value).filter(|bits| *bits != 0);
+                filter.flags = Some(mask(&value, bits.and_then(Flags::from_u8))?);
             }
             Some(key::ACTORS) => filter.actors = Some(ids(value)?),
             Some(key::SUBJECTS) => filter.subjects = Some(ids(value)?),

@@ -2,7 +2,7 @@
 //!
 //! Nothing here is shared with the evaluator but the claims' own types.
 
-use avouch_claims::{Claim, Filter, Matching, VotingRule};
+use avouch_claims::{Claim, Filter, Ids, Matching, VotingRule};
 use avouch_trace::{Decision, Flags, Header, Kind};
 
 /// A run's events, or several runs'.
@@ -69,17 +69,8 @@ fn matches(filter: &Filter, header: &Header) -> bool {
     }) {
         return false;
     }
-    if filter
-        .actors
-        .as_ref()
-        .is_some_and(|ids| !ids.as_slice().iter().any(|id| *id == header.actor))
-    {
-        return false;
-    }
-    !filter
-        .subjects
-        .as_ref()
-        .is_some_and(|ids| !ids.as_slice().iter().any(|id| *id == header.subject))
+    let listed = |ids: &Option<Ids>, id| ids.as_ref().is_none_or(|ids| ids.as_slice().contains(id));
+    listed(&filter.actors, &header.actor) && listed(&filter.subjects, &header.subject)
 }
 
 fn matching<'a>(
@@ -156,7 +147,7 @@ fn unbroken(claim: &Claim, runs: Runs<'_>) -> bool {
             matching: Matching { filter, .. },
             set,
         } => matching(filter, runs)
-            .all(|e| !e.subject.is_none() && set.as_slice().iter().any(|id| *id == e.subject)),
+            .all(|e| !e.subject.is_none() && set.as_slice().contains(&e.subject)),
         Claim::Threshold {
             matching: Matching { filter, .. },
             min,
@@ -172,7 +163,7 @@ fn unbroken(claim: &Claim, runs: Runs<'_>) -> bool {
             let votes: Vec<_> = votes(*round, runs).collect();
             votes
                 .iter()
-                .all(|v| electorate.as_slice().iter().any(|id| *id == v.actor))
+                .all(|v| electorate.as_slice().contains(&v.actor))
                 && votes
                     .iter()
                     .all(|v| votes.iter().filter(|w| w.actor == v.actor).count() == 1)
