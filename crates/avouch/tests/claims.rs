@@ -158,3 +158,12 @@ fn a_file_that_is_no_claims_file_is_named() {
         Err(Error::Io { .. })
     ));
 }
+
+#[test]
+fn the_document_s_example_is_a_claims_file() {
+    let page = fs::read_to_string(fixture("../docs/claims.md")).unwrap();
+    let (_, after) = page.split_once("```toml\n").unwrap();
+    let (example, _) = after.split_once("```").unwrap();
+    let file = ClaimsFile::from_toml(example).unwrap();
+    assert_eq!(file.entries.len(), 2);
+}
