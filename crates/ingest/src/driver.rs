@@ -204,7 +204,7 @@ impl<S: Sink> Task for Ingest<'_, S> {
             .first()
             .map_err(|fault| passing.error(fault, None))?;
         passing.length = length;
-        if !spec.many_runs {
+        if !spec.many_runs && !options.strict_source {
             let known = out.existing(&InputId { digest, ordinal: 0 });
             if let Some(name) = known.map_err(|fault| passing.error(fault, None))? {
                 return Ok(vec![Outcome::AlreadyKnown(name)]);

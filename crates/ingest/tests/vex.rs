@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use avouch_ingest::{Format, Integrity, Options, Outcome, SourceKey, audit, audit_file};
+use avouch_ingest::{
+    Error, Format, Integrity, Options, Outcome, SourceKey, audit, audit_file, ingest,
+};
 use avouch_trace::{Decision, Flags, Kind};
-use common::{Stored, count, field, file, one, raws, shared, shared_path, text, try_with};
+use common::{Memory, Stored, count, field, file, one, raws, shared, shared_path, text, try_with};
 use serde_json::{Value, json};
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -39,6 +41,16 @@ fn audited(input: &[u8], keys: Vec<SourceKey>) -> Integrity {
         .unwrap()
         .integrity
         .unwrap()
+}
+
+/// Ingests into a store that knows runs already.
+fn try_again(
+    mut store: Memory,
+    input: &[u8],
+    options: &Options<'_>,
+) -> (Memory, Result<Vec<Outcome>, Error>) {
+    let result = ingest("input", Cursor::new(input), options, &mut store);
+    (store, result)
 }
 
 /// The findings, as text.
@@ -410,6 +422,9 @@ fn a_strict_import_refuses_what_is_broken_and_another_records_it() {
         }]
     ));
     assert_eq!(memory.runs[0].info.integrity, Some(false));
+    let (again, refused) = try_again(memory, input.as_bytes(), &strict);
+    assert!(refused.is_err(), "also where it is known");
+    let memory = again;
     let said = format!("{:?}", field(&memory.runs[0].events[0], "source_integrity"));
     assert!(
         said.contains("(sequence 8)") && said.contains("its hash is"),
