@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use avouch_cose::Checkpoint;
+use avouch_cose::{Checkpoint, CosignerKey, Note};
 use avouch_merkle::{Digest, Frontier, LeafIndex, TreeSize, hash_leaf, sha256};
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
@@ -86,6 +86,7 @@ impl Rescue<'_> {
             self.copy_rows(&tx, table, columns)?;
         }
         let recovered = self.copy_log(&tx, progress)?;
+        self.copy_cosignatures(&tx)?;
         tx.commit()?;
         Ok(recovered)
     }
@@ -157,6 +158,38 @@ impl Rescue<'_> {
             meter.tick();
         }
         Ok(recovered)
+    }
+
+    /// The cosignatures that can be read and hold. What is lost can be asked of the witnesses again.
+    fn copy_cosignatures(&self, tx: &Transaction<'_>) -> Result<(), Error> {
+        let sql = "SELECT size, witness, line FROM cosignatures ORDER BY id";
+        let mut query = self.old.prepare(sql)?;
+        let mut rows = query.query([])?;
+        let mut id = 0;
+        while let Ok(Some(row)) = rows.next() {
+            let (Ok(size), Ok(witness), Ok(line)) = (
+                row.get::<_, i64>(0),
+                row.get::<_, String>(1),
+                row.get::<_, String>(2),
+            ) else {
+                continue;
+            };
+            let note: Option<String> = tx
+                .query_row(
+                    "SELECT note FROM checkpoints WHERE size = ?1",
+                    [size],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            if note.is_some_and(|note| cosigned(&note, &witness, &line)) {
+                id += 1;
+                tx.execute(
+                    "INSERT INTO cosignatures (id, size, witness, line) VALUES (?1, ?2, ?3, ?4)",
+                    params![id, size, witness, line],
+                )?;
+            }
+        }
+        Ok(())
     }
 
     /// Everything that the log's key has signed, as far as it can be read: here, and at the end what was
@@ -252,6 +285,18 @@ impl Rescue<'_> {
             .and_then(|mut query| query.query_row(params![level, key(index)], |row| row.get(0)));
         hash.ok().map(Digest)
     }
+}
+
+/// Whether this line is this witness's signature beneath the note.
+fn cosigned(note: &str, witness: &str, line: &str) -> bool {
+    let (Ok(mut note), Ok(witness), Ok(line)) = (
+        note.parse::<Note>(),
+        witness.parse::<CosignerKey>(),
+        line.parse(),
+    ) else {
+        return false;
+    };
+    note.add(line).is_ok() && note.verify_cosignature(&witness).is_ok()
 }
 
 /// Enters a statement about a run that is in the new ledger.
