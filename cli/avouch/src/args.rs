@@ -241,6 +241,13 @@ pub(crate) struct Verify {
     /// Judge also whether the bundles hold all runs of this agent, up to the newest statement among them
     #[arg(long, value_name = "NAME")]
     pub(crate) agent: Option<String>,
+    /// Remember the logs' checkpoints in this file, and fail when a log shows another history than before;
+    /// both notes are then written beside it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// A consistency proof between checkpoints, as `avouch log consistency` writes it
+    #[arg(long, value_name = "FILE", requires = "state")]
+    pub(crate) consistency: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Json,
 }

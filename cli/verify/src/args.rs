@@ -19,6 +19,10 @@ A PATH is a bundle, or a folder: then all files in it whose names end in .avouch
   --expect-root HEX     fail unless it is about the run with this root (64 hexadecimal digits)
   --agent NAME          judge also whether the bundles hold all runs of this agent, up to the
                         newest statement among them; other agents' bundles may be there too
+  --state FILE          remember the logs' checkpoints in this file, made when absent, and fail when a
+                        log shows another history than before; both notes are then written beside it
+  --consistency FILE    a consistency proof between checkpoints, as `avouch log consistency` writes
+                        it; may be given more than once
   --json                print one JSON document instead of text
   -h, --help            print this
   -V, --version         print the version
@@ -33,7 +37,7 @@ wrong, but something that the policy requires is missing). With several bundles,
 pub(crate) enum Command {
     Help,
     Version,
-    Verify(Verify),
+    Verify(Box<Verify>),
 }
 
 /// A verification.
@@ -43,6 +47,8 @@ pub(crate) struct Verify {
     pub(crate) trust: PathBuf,
     pub(crate) options: Options,
     pub(crate) agent: Option<String>,
+    pub(crate) state: Option<PathBuf>,
+    pub(crate) proofs: Vec<PathBuf>,
     pub(crate) json: bool,
 }
 
@@ -87,6 +93,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
                 once(flag, &mut verify.options.expect_root, root)?;
             }
             ("--agent", _) => once(flag, &mut verify.agent, text_of(flag, value()?)?)?,
+            ("--state", _) => once(flag, &mut verify.state, PathBuf::from(value()?))?,
+            ("--consistency", _) => verify.proofs.push(value()?.into()),
             ("--json", None) => verify.json = true,
             ("--help" | "-h", None) => return Ok(Command::Help),
             ("--version" | "-V", None) => return Ok(Command::Version),
@@ -97,8 +105,11 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     if verify.bundles.is_empty() {
         return Err("no bundle is named".into());
     }
+    if verify.state.is_none() && !verify.proofs.is_empty() {
+        return Err("--consistency is for comparing with what --state remembers".into());
+    }
     verify.trust = trust.ok_or("--trust FILE is missing: the policy that says whose keys count")?;
-    Ok(Command::Verify(verify))
+    Ok(Command::Verify(Box::new(verify)))
 }
 
 fn once<T>(flag: &str, slot: &mut Option<T>, value: T) -> Result<(), String> {
@@ -162,6 +173,7 @@ mod tests {
             (&["a", "--trust"], "needs a value"),
             (&["a", "--trust", "t", "--trust", "t"], "given twice"),
             (&["a", "--trust", "t", "--josn"], "--josn"),
+            (&["a", "--trust", "t", "--consistency", "p"], "--state"),
             (&["a", "--trust", "t", "--json=no"], "--json=no"),
             (
                 &["a", "--trust", "t", "--expect-run", "7"],

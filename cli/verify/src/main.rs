@@ -1,12 +1,14 @@
 //! `avouch-verify`: checks evidence bundles against a trust policy, offline.
 
 mod args;
+mod state;
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::state::State;
 use args::{Command, USAGE, Verify};
 use avouch_verify::{Answer, Answers, MAX_BUNDLE_LEN, MAX_POLICY_LEN, Policy};
 
@@ -31,15 +33,27 @@ fn run(verify: &Verify) -> Result<u8, String> {
     let text = read(&verify.trust, MAX_POLICY_LEN).map_err(|error| format!("{trust}: {error}"))?;
     let text = String::from_utf8(text).map_err(|_| format!("{trust}: not UTF-8 text"))?;
     let policy = Policy::from_toml(&text).map_err(|error| format!("{trust}: {error}"))?;
+    let state = verify.state.as_deref();
+    let mut state = state
+        .map(|path| State::open(path, &verify.proofs))
+        .transpose()?;
     let mut answers = Vec::new();
     for path in &verify.bundles {
         for path in bundles_at(path).map_err(|error| format!("{}: {error}", path.display()))? {
             let name = path.display().to_string();
             answers.push(match read(&path, MAX_BUNDLE_LEN) {
-                Ok(bytes) => Answer::about(&name, &bytes, &policy, &verify.options),
+                Ok(bytes) => match &mut state {
+                    None => Answer::about(&name, &bytes, &policy, &verify.options),
+                    Some(State { seen, now, .. }) => {
+                        Answer::about_seen(&name, &bytes, &policy, &verify.options, seen, *now)
+                    }
+                },
                 Err(error) => Answer::unreadable(&name, &error.to_string()),
             });
         }
+    }
+    if let Some(state) = state {
+        state.close(&answers)?;
     }
     let mut answers = Answers::from(answers);
     if let Some(agent) = &verify.agent {

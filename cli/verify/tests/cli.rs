@@ -198,3 +198,71 @@ fn a_folder_stands_for_its_bundles_and_an_agents_runs_are_judged_together() {
     let chain = &json["completeness"]["chains"][0];
     assert_eq!(chain["findings"][0]["name"], "missing-statement");
 }
+
+#[test]
+fn a_state_remembers_logs_and_a_fork_is_written_out() {
+    let folder = folder();
+    let good = run().seal();
+    // The same statement in a log of the same size with other entries before it.
+    let other = {
+        let mut leaves: Vec<_> = (0..5_u64)
+            .map(|n| avouch_merkle::hash_leaf(&[n as u8, 7]))
+            .collect();
+        leaves[2] = avouch_merkle::hash_leaf(good.statement.entry().as_bytes());
+        let (index, size) = (avouch_merkle::LeafIndex(2), avouch_merkle::TreeSize(5));
+        let path = avouch_merkle::inclusion_proof(&leaves, index).unwrap();
+        let root = avouch_merkle::root(leaves);
+        let receipt =
+            avouch_cose::Receipt::sign_inclusion(&log_key(), size, index, &path, &root).unwrap();
+        let checkpoint = avouch_cose::Checkpoint {
+            origin: ORIGIN.into(),
+            size,
+            root,
+            extensions: Vec::new(),
+        };
+        Bundle {
+            receipts: vec![receipt.as_bytes().to_vec()],
+            checkpoint: Some(checkpoint.sign(&log_key()).unwrap().to_string()),
+            ..good.show_all()
+        }
+    };
+    fs::write(folder.path().join("forked"), other.encode().unwrap()).unwrap();
+    let ask = |bundle: &str| {
+        let args = [bundle, "--trust", "trust.toml", "--state", "seen"];
+        answer(&folder, &args)
+    };
+    assert_eq!(ask("good").0, 0);
+    assert_eq!(ask("good").0, 0);
+    let (code, out, errors) = ask("forked");
+    assert_eq!(code, 1, "{out}");
+    assert!(
+        out.starts_with("forked: FAILED: log-history: FORK"),
+        "{out}"
+    );
+    let notes: Vec<&str> = errors
+        .lines()
+        .filter_map(|line| line.strip_prefix("evidence: "))
+        .collect();
+    let [seen, shown] = &notes[..] else {
+        panic!("{errors}")
+    };
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read(seen), good.checkpoint);
+    assert_eq!(Some(read(shown)), other.checkpoint);
+    // The good one still is, and a state that is none is no verdict.
+    assert_eq!(ask("good").0, 0);
+    fs::write(folder.path().join("seen"), "{}").unwrap();
+    let (code, _, errors) = ask("good");
+    assert_eq!(code, 2);
+    assert!(errors.contains("seen: not a verifier's state"), "{errors}");
+    let args = [
+        "good",
+        "--trust",
+        "trust.toml",
+        "--state",
+        "fresh",
+        "--consistency",
+        "good",
+    ];
+    assert_eq!(answer(&folder, &args).0, 2);
+}

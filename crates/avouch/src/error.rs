@@ -198,6 +198,14 @@ pub enum Error {
     /// A tree.
     #[error(transparent)]
     Merkle(#[from] avouch_merkle::Error),
+    /// What was seen of logs, or a consistency proof, cannot be read.
+    #[error("{}: {source}", path.display())]
+    Seen {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: avouch_verify::SeenError,
+    },
     /// A monitor's state cannot be used.
     #[error("{}: not this monitor's state: {why}", path.display())]
     MonitorState {

@@ -27,7 +27,7 @@ mod show;
 mod view;
 
 pub use avouch_ingest::Draft;
-pub use check::{read_policy, verify_files};
+pub use check::{SeenFile, read_policy, verify_files};
 pub use claims::{Judged, read_claims};
 pub use durable::{temporary_file, write_file};
 pub use error::Error;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::completeness::{self, Completeness};
 use crate::printable::{printable, printable_json};
 use crate::report::{REPORT_VERSION, Report, Verdict};
-use crate::{Options, Policy, verify};
+use crate::{Options, Policy, Seen, Unreadable, verify, verify_seen};
 
 /// Exit code of unreadable input.
 const UNREADABLE: u8 = 2;
@@ -27,7 +27,23 @@ pub struct Answer {
 impl Answer {
     /// Verifies one bundle. Should a library below panic, that is an error about this bundle alone.
     pub fn about(bundle: &str, bytes: &[u8], policy: &Policy, options: &Options) -> Self {
-        match catch_unwind(AssertUnwindSafe(|| verify(bytes, policy, options))) {
+        Self::from_verifying(bundle, || verify(bytes, policy, options))
+    }
+
+    /// The same, against what was seen of logs before: see [`verify_seen`].
+    pub fn about_seen(
+        bundle: &str,
+        bytes: &[u8],
+        policy: &Policy,
+        options: &Options,
+        seen: &mut Seen,
+        now: u64,
+    ) -> Self {
+        Self::from_verifying(bundle, || verify_seen(bytes, policy, options, seen, now))
+    }
+
+    fn from_verifying(bundle: &str, verify: impl FnOnce() -> Result<Report, Unreadable>) -> Self {
+        match catch_unwind(AssertUnwindSafe(verify)) {
             Ok(Ok(report)) => Self {
                 bundle: bundle.into(),
                 error: None,

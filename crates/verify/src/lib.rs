@@ -31,6 +31,7 @@ mod not_shown;
 mod policy;
 mod printable;
 mod report;
+mod seen;
 mod text;
 
 pub use answers::{Answer, Answers};
@@ -46,6 +47,8 @@ pub use report::{
 };
 
 use avouch_cose::Statement;
+pub use seen::{Evidence, MAX_SEEN_LEN, Seen, SeenError};
+
 use judged::Findings;
 
 /// What the caller expects of the evidence, beside the policy.
@@ -74,12 +77,36 @@ pub enum Unreadable {
 /// Only where the bytes are not a bundle at all, or a damaged one; whatever is wrong with what it
 /// holds is in the report.
 pub fn verify(bundle: &[u8], policy: &Policy, options: &Options) -> Result<Report, Unreadable> {
+    verify_with(bundle, policy, options, None)
+}
+
+/// The same, and checks the log's checkpoint against those in `seen`, which it then joins. `now` is the
+/// verifier's clock, in seconds since the Unix epoch.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_seen(
+    bundle: &[u8],
+    policy: &Policy,
+    options: &Options,
+    seen: &mut Seen,
+    now: u64,
+) -> Result<Report, Unreadable> {
+    verify_with(bundle, policy, options, Some((seen, now)))
+}
+
+fn verify_with(
+    bundle: &[u8],
+    policy: &Policy,
+    options: &Options,
+    seen: Option<(&mut Seen, u64)>,
+) -> Result<Report, Unreadable> {
     let bundle = Bundle::decode(bundle)?;
     let disclosures = bundle.disclosures.as_ref();
     let statement = Statement::parse(&bundle.statement);
     // The log is looked at first, because witnesses may date the statement; its checks come second.
     let mut of_log = Findings::default();
-    let logged = checks::log::check(&bundle, statement.as_ref().ok(), policy, &mut of_log);
+    let logged = checks::log::check(&bundle, statement.as_ref().ok(), policy, seen, &mut of_log);
     let mut findings = Findings::default();
     let spoken =
         checks::statement::check(statement, logged.seen_by, policy, options, &mut findings);
@@ -101,5 +128,6 @@ pub fn verify(bundle: &[u8], policy: &Policy, options: &Options) -> Result<Repor
         not_shown: not_shown::list(about.as_ref(), spoken.proven, disclosures, logged.seen_by),
         about,
         checks: findings.into_checks(),
+        evidence: logged.evidence,
     })
 }

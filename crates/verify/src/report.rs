@@ -7,6 +7,8 @@ use avouch_merkle::Digest;
 use avouch_trace::Manifest;
 use serde::{Serialize, Serializer};
 
+use crate::seen::Evidence;
+
 /// The version of the report's JSON form.
 pub const REPORT_VERSION: u32 = 1;
 
@@ -26,6 +28,9 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// What the evidence does not show, however well it verifies.
     pub not_shown: Vec<NotShown>,
+    /// Two notes that a log should not both have signed, where the verifier's state has the other one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 /// The answer as a whole.
@@ -105,6 +110,8 @@ pub enum CheckName {
     Checkpoint,
     /// Receipt and checkpoint are of one size and root, so the index counts.
     LogPosition,
+    /// The checkpoint goes together with those that the verifier had seen of its log.
+    LogHistory,
     /// So many listed witnesses cosigned the checkpoint as the policy requires.
     Witnesses,
     /// Every event shown is in the run, at its place.
@@ -136,6 +143,7 @@ impl CheckName {
             Self::Receipt => "receipt",
             Self::Checkpoint => "checkpoint",
             Self::LogPosition => "log-position",
+            Self::LogHistory => "log-history",
             Self::Witnesses => "witnesses",
             Self::Events => "events",
             Self::Fields => "fields",
@@ -244,7 +252,7 @@ pub struct ShownCounts {
 }
 
 impl Report {
-    /// The check of this name. The `expected-` checks, `witnesses` and `disclosure` are there only
+    /// The check of this name. The `expected-` checks, `log-history`, `witnesses` and `disclosure` are there only
     /// when asked for, all others always.
     pub fn check(&self, name: CheckName) -> Option<&Check> {
         self.checks.iter().find(|check| check.name == name)

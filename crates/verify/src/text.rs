@@ -46,6 +46,18 @@ impl fmt::Display for Report {
             };
             writeln!(f, "  {outcome:<8} {name:<15} {}", printable(reason))?;
         }
+        if let Some(evidence) = &self.evidence {
+            writeln!(f, "\nEvidence against the log: it signed both of these")?;
+            for (what, note) in [
+                ("seen before", &evidence.seen),
+                ("shown now", &evidence.shown),
+            ] {
+                writeln!(f, "  {what}:")?;
+                for line in note.lines() {
+                    writeln!(f, "    {}", printable(line))?;
+                }
+            }
+        }
         writeln!(f, "\nWhat it does not show")?;
         for point in &self.not_shown {
             writeln!(f, "  - {}", printable(&point.text))?;

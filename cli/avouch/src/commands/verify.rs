@@ -25,7 +25,11 @@ pub(crate) fn run(args: &Verify) -> anyhow::Result<u8> {
         expect_agent: args.expect_agent.clone(),
         expect_root: root,
     };
-    let mut answers = avouch::verify_files(&args.bundles, &args.trust, &options)?;
+    let state = args.state.as_ref().map(|path| avouch::SeenFile {
+        path: path.clone(),
+        proofs: args.consistency.clone(),
+    });
+    let mut answers = avouch::verify_files(&args.bundles, &args.trust, &options, state.as_ref())?;
     if let Some(agent) = &args.agent {
         answers = answers.with_completeness(agent);
     }

@@ -9,8 +9,9 @@ use avouch_merkle::{Digest, hash_leaf};
 
 use super::statement::short;
 use crate::judged::{Findings, Judged};
-use crate::policy::Policy;
+use crate::policy::{Log, Policy};
 use crate::report::{CheckName, LogPosition, Witnessed};
+use crate::seen::{Evidence, Seen, Shown};
 
 /// A receipt that a pinned log signed for the statement.
 struct Receipted<'a> {
@@ -26,6 +27,8 @@ pub(crate) struct Logged {
     /// When so many witnesses as the policy requires, and at least one, had seen the log with the
     /// statement in it; seconds since the Unix epoch.
     pub(crate) seen_by: Option<u64>,
+    /// Where the checkpoint is at odds with one that the verifier had seen.
+    pub(crate) evidence: Option<Evidence>,
 }
 
 /// Judges receipts, checkpoint and cosignatures.
@@ -35,6 +38,7 @@ pub(crate) fn check(
     bundle: &Bundle,
     statement: Option<&Statement>,
     policy: &Policy,
+    seen: Option<(&mut Seen, u64)>,
     findings: &mut Findings,
 ) -> Logged {
     let required = policy.require.log;
@@ -42,6 +46,8 @@ pub(crate) fn check(
     let (checkpoint, opened) = judge_checkpoint(bundle.checkpoint.as_deref(), policy);
     let (position, mut place) = judge_position(&logged, opened.as_ref());
     let note = bundle.checkpoint.as_deref();
+    let in_log = statement.filter(|_| place.is_some());
+    let history = seen.map(|seen| judge_history(note, opened.as_ref(), in_log, policy, seen));
     let (witnesses, witnessed) = judge_witnesses(note, opened.is_some(), policy);
     findings.add(CheckName::Receipt, required, receipts);
     findings.add(CheckName::Checkpoint, required, checkpoint);
@@ -50,6 +56,11 @@ pub(crate) fn check(
         let required = policy.require.witnesses > 0;
         findings.add(CheckName::Witnesses, required, witnesses);
     }
+    let mut evidence = None;
+    if let Some((judged, against)) = history {
+        findings.add(CheckName::LogHistory, false, judged);
+        evidence = against;
+    }
     let seen_by = seen_by(&witnessed, policy.require.witnesses);
     if let Some(place) = &mut place {
         place.witnesses = witnessed;
@@ -57,7 +68,38 @@ pub(crate) fn check(
     Logged {
         seen_by: seen_by.filter(|_| place.is_some()),
         position: place,
+        evidence,
     }
+}
+
+/// Whether the checkpoint goes together with what the verifier has seen of its log.
+fn judge_history(
+    note: Option<&str>,
+    opened: Option<&Checkpoint>,
+    statement: Option<&Statement>,
+    policy: &Policy,
+    (seen, now): (&mut Seen, u64),
+) -> (Judged, Option<Evidence>) {
+    let log = opened.and_then(|checkpoint| {
+        let by = |log: &&Log| note.is_some_and(|note| Checkpoint::open(note, &log.key).is_ok());
+        Some((policy.logs.iter().find(by)?, checkpoint))
+    });
+    // Only what a pinned issuer signed says when it was issued: anyone else could lead the log astray.
+    let statement = statement.filter(|statement| {
+        let issuer = policy.issuer(&statement.key_id());
+        issuer.is_some_and(|issuer| statement.verify(&issuer.key).is_ok())
+    });
+    let (Some(note), Some((log, checkpoint))) = (note, log) else {
+        let reason = "there is no checkpoint that a listed log signed";
+        return (Judged::NotChecked(reason.into()), None);
+    };
+    let shown = Shown {
+        key: &log.key,
+        note,
+        checkpoint,
+        issued_at: statement.map(Statement::issued_at),
+    };
+    seen.judge(&shown, now)
 }
 
 /// How many of the policy's witnesses cosigned the checkpoint, and when.
