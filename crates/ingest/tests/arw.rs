@@ -323,6 +323,13 @@ fn a_humans_approval_comes_before_the_action_that_it_led_to() {
         (Kind::ApprovalGiven, Some("not now"))
     );
     assert_eq!(count(&run, Kind::ApprovalAsked), 3);
+    let anonymous = self::run("UPDATE staging_actions SET decided_by = NULL");
+    let (_, approval) = of(&anonymous, Kind::ApprovalGiven, "a5");
+    assert_eq!(
+        (approval.decision, approval.flags, &approval.actor),
+        (Decision::Allow, Flags::NONE, &None),
+        "nothing shows a human"
+    );
     assert_eq!(count(&run, Kind::ApprovalGiven), 2);
 }
 

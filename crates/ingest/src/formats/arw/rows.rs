@@ -48,27 +48,31 @@ pub(super) fn staging(
             .with_some("evidence", row.evidence.map(column::json)),
     )?;
     arw.asked.put(row.id.clone(), seq);
-    let decision = match &*row.status {
-        "approved" => Decision::HumanAllowed,
-        "denied" => Decision::HumanDenied,
+    // ARW takes an answer from whoever may use its interface: who gives no name is not shown to be a
+    // human.
+    let human = row.decided_by.is_some();
+    let decision = match (&*row.status, human) {
+        ("approved", true) => Decision::HumanAllowed,
+        ("approved", false) => Decision::Allow,
+        ("denied", true) => Decision::HumanDenied,
+        ("denied", false) => Decision::Deny,
         _ => return Ok(()),
     };
     let time = row.decided_at.unwrap_or(row.created).0;
     let mut draft = arw.draft(Kind::ApprovalGiven, time);
     draft.decision = decision;
     draft.parent = Some(seq);
-    let by = row.decided_by.as_deref().unwrap_or("unknown");
+    draft.actor = row.decided_by.map(|name| format!("human:{name}"));
     let draft = draft
-        .by(format!("human:{by}"))
         .on(tool)
-        .flag(Flags::HUMAN, true)
+        .flag(Flags::HUMAN, human)
         .with("staging_id", row.id)
         .with_some("action_id", row.action_id.as_deref())
         .with_some("reason", row.decision);
     let later = Later {
         draft,
         raw_at: seq,
-        approves: row.action_id.filter(|_| decision == Decision::HumanAllowed),
+        approves: row.action_id.filter(|_| row.status == "approved"),
     };
     arw.delay(later, run)
 }
