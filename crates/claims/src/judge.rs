@@ -8,7 +8,6 @@ use crate::{Claim, Gates, Ids, Reason, Used, VotingRule};
 /// What one claim remembers of the events so far. Each has the numbers that its claim needs and no
 /// other, and takes the same number of bytes in a state whatever happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Register {
     /// count, allowed, only, threshold: how many events matched.
     Matches {

@@ -104,8 +104,9 @@ impl<'c> State<'c> {
         }
         self.seq = checker.count();
         self.ended = checker.ended();
-        self.events += 1;
-        self.runs += u64::from(header.seq == 0);
+        // 2^64 are out of reach, but a forged state may say that they were not.
+        self.events = self.events.saturating_add(1);
+        self.runs = self.runs.saturating_add(u64::from(header.seq == 0));
         if let Some(gates) = &mut self.gates {
             gates.push(header);
             let next = gates::slot(self.seq);

@@ -3,7 +3,7 @@
 
 mod common;
 
-use avouch_claims::{Claim, Claims, Error, Ids, Matching, Reason, State, VotingRule};
+use avouch_claims::{Claim, Claims, Error, Filter, Ids, Matching, Reason, State, VotingRule};
 use avouch_trace::{Error as TraceError, Kind, Rule};
 use common::{Trace, every, judge, kinds, plain};
 
@@ -176,4 +176,30 @@ fn claims_about_one_run_have_no_lifetime() {
             Err(Error::NotOverLifetime { claim: name })
         );
     }
+}
+
+#[test]
+fn a_forged_lifetime_of_2_to_the_64_events_goes_on_without_a_panic() {
+    let claims = claims([Claim::Count {
+        filter: Filter::default(),
+        min: 0,
+        max: u64::MAX,
+    }]);
+    let mut state = State::over_lifetime(&claims).unwrap();
+    [plain(Kind::RunStart, 0), plain(Kind::RunEnd, 1)]
+        .iter()
+        .for_each(|header| state.step(header).unwrap());
+    let mut bytes = state.encode();
+    // events, runs, and the count itself.
+    bytes[11..19].fill(0xff);
+    bytes[19..27].copy_from_slice(&(u64::MAX / 2).to_be_bytes());
+    bytes[59 + 9..].fill(0xff);
+    let mut forged = State::decode(&claims, &bytes).unwrap();
+    [plain(Kind::RunStart, 0), plain(Kind::RunEnd, 1)]
+        .iter()
+        .for_each(|header| forged.step(header).unwrap());
+    assert_eq!(
+        forged.finish().unwrap().failure(0).unwrap().reason,
+        Reason::TooMany
+    );
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod cbor;
+mod claims;
 mod cose;
 mod evidence;
 mod ingest;
@@ -27,6 +28,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("event", trace::event),
     ("field", trace::field),
     ("manifest", trace::manifest),
+    ("claims", claims::claims),
+    ("claims_file", claims::file),
+    ("claims_state", claims::state),
     ("statement", cose::statement),
     ("receipt", cose::receipt),
     ("note", cose::note),

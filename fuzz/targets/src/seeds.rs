@@ -2,6 +2,7 @@
 
 use avouch_bundle::{Bundle, Disclosures, Openings, Shown};
 use avouch_cbor::Value;
+use avouch_claims::State;
 use avouch_cose::{
     Algorithm, Checkpoint, ConsistencyProof, ConsistencyReceipt, CosignerKey, Note, NoteKey,
     Receipt, SigningKey, Statement, TlogProof,
@@ -14,6 +15,17 @@ use avouch_trace::{
     NameId, RunId, Salt, Source, agent_chain_start,
 };
 
+/// Claims as people write them.
+const CLAIMS_FILE: &str = r#"version = 1
+[[claim]]
+name = "every tool call was approved"
+type = "gated"
+filter = { kind = ["tool-call"], flags = ["human"], actor = ["", "agent:a"] }
+[[claim]]
+type = "window"
+not_before = 2026-01-01T00:00:00Z
+not_after = 1_800_000_000_000
+"#;
 const ISSUER: &str = "https://issuer.example";
 const LOG: &str = "log.example/seeds";
 
@@ -38,6 +50,9 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
             .map(|field| field.bytes().to_vec())
             .collect(),
         "manifest" => vec![run.manifest.encode()],
+        "claims" => vec![crate::claims::judged().encode()],
+        "claims_file" => vec![CLAIMS_FILE.as_bytes().to_vec()],
+        "claims_state" => run.states(),
         "statement" | "sign1" => vec![
             run.statement(Algorithm::Ed25519).as_bytes().to_vec(),
             run.statement(Algorithm::P256).as_bytes().to_vec(),
@@ -146,6 +161,21 @@ struct Run {
 }
 
 impl Run {
+    /// A state of the claims before each event, and the headers from there on.
+    fn states(&self) -> Vec<Vec<u8>> {
+        let claims = crate::claims::judged();
+        let mut state = State::new(&claims);
+        let mut seeds = Vec::new();
+        for (index, event) in self.events.iter().enumerate() {
+            let headers = self.events[index..].iter().map(|event| event.header);
+            seeds.push([state.encode(), headers.collect::<Vec<_>>().concat()].concat());
+            state
+                .step(&event.header().expect("a header"))
+                .expect("a trace");
+        }
+        seeds
+    }
+
     fn new() -> Self {
         let kinds = [
             Kind::RunStart,
