@@ -1,4 +1,4 @@
-//! `cargo bench -p avouch-benches [-- cbor|merkle|ledger|verifier]...`
+//! `cargo bench -p avouch-benches [-- cbor|merkle|ledger|log|verifier]...`
 
 fn main() -> anyhow::Result<()> {
     // Cargo itself passes `--bench`.

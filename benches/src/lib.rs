@@ -7,6 +7,7 @@
 mod cbor;
 mod child;
 mod ledger;
+mod log;
 mod merkle;
 mod table;
 mod verifier;
@@ -17,17 +18,18 @@ type Part = (&'static str, fn() -> Result<()>);
 
 /// Runs the named parts, or all of them, and prints what they measured.
 pub fn run(wanted: &[String]) -> Result<()> {
-    let parts: [Part; 4] = [
+    let parts: [Part; 5] = [
         ("cbor", cbor::run),
         ("merkle", merkle::run),
         ("verifier", verifier::run),
         ("ledger", ledger::run),
+        ("log", log::run),
     ];
     if let Some(unknown) = wanted
         .iter()
         .find(|name| parts.iter().all(|(known, _)| known != name))
     {
-        bail!("no part named {unknown:?}: cbor, merkle, verifier, ledger");
+        bail!("no part named {unknown:?}: cbor, merkle, verifier, ledger, log");
     }
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {

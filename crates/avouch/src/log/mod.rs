@@ -18,7 +18,7 @@ pub use monitor::{Caught, Look, Monitor, NewEntry};
 pub use prove::Point;
 pub use publish::Publication;
 pub use source::{Folder, LogSource};
-pub use tiles::TileLog;
+pub use tiles::{EachEntry, TileLog};
 #[cfg(feature = "http")]
 pub use {
     web::Web,

@@ -21,6 +21,9 @@ const MAX_ENTRY: usize = u16::MAX as usize;
 /// Full tiles kept in memory: 32 MiB, the working set of a walk over millions of leaves.
 const CACHED: usize = 4096;
 
+/// What is shown the entries of a log, each with its index.
+pub type EachEntry<'a> = dyn FnMut(LeafIndex, &[u8]) -> Result<(), Error> + 'a;
+
 /// A published log. What it gives out has been checked against the checkpoint that the caller names,
 /// except where it says so; the checkpoint's signature is checked by [`TileLog::checkpoint`].
 pub struct TileLog<S> {
@@ -128,7 +131,7 @@ impl<S: LogSource> TileLog<S> {
         &self,
         frontier: &mut Frontier,
         to: &Checkpoint,
-        each: &mut dyn FnMut(LeafIndex, &[u8]) -> Result<(), Error>,
+        each: &mut EachEntry<'_>,
     ) -> Result<(), Error> {
         let mut grown = frontier.clone();
         for tile in Tile::added(grown.size(), to.size).filter(|tile| tile.level() == 0) {
