@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use avouch::claim::{Claim, Claims, ClaimsFile, Reason, Verdict};
+use avouch::claim::{Claim, Claims, ClaimsFile, Reason, State, Verdict};
 use avouch::importers::Options;
 use avouch::trace::Kind;
 use avouch::{BundleView, Draft, Error, Home, InitOptions, Judged, NewRun, Selection, read_claims};
@@ -94,6 +94,55 @@ fn the_examples_are_all_there_and_use_every_claim() {
     }
     assert_eq!(files, EXAMPLES.len(), "each is checked above");
     assert_eq!(types.len(), 11, "{types:?}");
+}
+
+/// What another implementation must find for the examples: the canonical form, its digest, and the
+/// state's bytes (as SHA-256, with the last one in full where it is short) after 0, 1, half and all events.
+fn vectors() -> serde_json::Value {
+    let vectors = EXAMPLES.iter().map(|(claims, session)| {
+        let file = read_claims(&fixture(&format!("claims/{claims}.claims.toml"))).unwrap();
+        let (_dir, home) = home_with(session);
+        let run = &home.ledger().runs().unwrap()[0];
+        let headers: Vec<_> = home
+            .ledger()
+            .events(run)
+            .map(|event| event.unwrap().header().unwrap())
+            .collect();
+        let mut state = State::new(&file.claims);
+        let mut states = serde_json::Map::new();
+        let cuts = [0, 1, headers.len() / 2, headers.len()];
+        for index in 0..=headers.len() {
+            if cuts.contains(&index) {
+                let digest = avouch::merkle::sha256(&[&state.encode()]);
+                states.insert(index.to_string(), digest.to_string().into());
+            }
+            headers.get(index).inspect(|header| state.step(header).unwrap());
+        }
+        let verdict = state.finish().unwrap();
+        let failures = verdict.failures().map(|failure| {
+            serde_json::json!({ "claim": failure.claim, "event": failure.event, "reason": failure.reason.number() })
+        });
+        let last = state.encode();
+        serde_json::json!({
+            "claims": format!("{claims}.claims.toml"), "session": session,
+            "cbor": hex::encode(file.claims.encode()), "digest": file.claims.digest().to_string(),
+            "state_length": last.len(), "states_sha256": states,
+            "last_state": (last.len() < 500).then(|| hex::encode(&last)),
+            "failures": failures.collect::<Vec<_>>(),
+        })
+    });
+    vectors.collect()
+}
+
+/// `AVOUCH_REGENERATE=1` writes them anew.
+#[test]
+fn the_vectors_are_what_the_evaluator_finds() {
+    let path = fixture("claims/vectors.json");
+    let found = format!("{:#}\n", vectors());
+    if std::env::var_os("AVOUCH_REGENERATE").is_some() {
+        fs::write(&path, &found).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), found);
 }
 
 #[test]

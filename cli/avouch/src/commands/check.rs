@@ -142,7 +142,11 @@ impl Answer {
             output::line(format!("  FALSE  {name}: {failure}"))?;
             let culprit = |event: &&EventView| Some(event.seq) == failure.event;
             if let Some(event) = self.culprits.iter().find(culprit) {
-                output::line(format!("         {}", event.summary().trim_start()))?;
+                let answers = event
+                    .parent
+                    .map(|parent| format!(", answers event {parent}"));
+                let (summary, answers) = (event.summary(), answers.unwrap_or_default());
+                output::line(format!("         {}{answers}", summary.trim_start()))?;
             }
         }
         output::line(format!("  claims {}", self.file.claims.digest()))
