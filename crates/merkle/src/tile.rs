@@ -45,6 +45,13 @@ impl Tile {
         Self::added(TreeSize(0), size)
     }
 
+    /// The partial tiles of a tree of `size` leaves: at most one a level.
+    pub fn partial(size: TreeSize) -> impl Iterator<Item = Self> {
+        (0..Self::LEVELS).filter_map(move |level| {
+            Self::of(size, level, subtrees(size, level) / u64::from(Self::FULL))
+        })
+    }
+
     /// The tiles that a tree of `after` leaves has and one of `before` has not, or has less wide: what
     /// growing from one to the other adds.
     pub fn added(before: TreeSize, after: TreeSize) -> impl Iterator<Item = Self> {

@@ -106,6 +106,9 @@ fn what_growing_adds_is_the_difference() {
             let expected: BTreeSet<_> = all(after).difference(&all(before)).copied().collect();
             assert_eq!(added.len(), expected.len(), "{before} to {after}");
             assert_eq!(added.into_iter().collect::<BTreeSet<_>>(), expected);
+            let partial: Vec<Tile> = Tile::partial(TreeSize(after)).collect();
+            let of_all = Tile::all(TreeSize(after)).filter(|tile| !tile.is_full());
+            assert_eq!(partial, of_all.collect::<Vec<_>>());
         }
     }
     // Whatever is there already costs nothing.

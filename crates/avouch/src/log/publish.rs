@@ -245,16 +245,11 @@ fn items(ledger: &Ledger, tile: Tile, leaves: &[Digest]) -> Result<Vec<(Digest, 
 /// full ones' beginnings instead.
 fn remove_partial(dir: &Path, before: TreeSize, size: TreeSize) -> Result<u64, Error> {
     let mut removed = 0;
-    for level in 0..Tile::LEVELS {
-        let Some(tile) = Tile::all(before)
-            .filter(|tile| tile.level() == level && !tile.is_full())
-            .last()
-            .filter(|tile| Tile::of(size, level, tile.index()).is_some_and(Tile::is_full))
-        else {
-            continue;
-        };
+    let is_full =
+        |tile: &Tile| Tile::of(size, tile.level(), tile.index()).is_some_and(Tile::is_full);
+    for tile in Tile::partial(before).filter(is_full) {
         let mut paths = vec![tile.full().path()];
-        if level == 0 {
+        if tile.level() == 0 {
             paths.extend([tile.full().entries_path(), statements_path(tile.full())]);
         }
         for path in paths {
