@@ -10,6 +10,7 @@ use avouch_trace::{Decision, Flags, Kind};
 use common::{Stored, count, field, file, raws, shared_path, text, try_file};
 use proptest::prelude::*;
 use rusqlite::Connection;
+use serde_json::Value as Json;
 use tempfile::TempDir;
 
 /// The tables as harombe 0.3.1 makes them.
@@ -516,9 +517,21 @@ proptest! {
         let stored = file(&path);
         let kept: usize = stored.iter().map(|run| raws(run).len()).sum();
         prop_assert_eq!(kept, rows.len() + 1);
-        // Rows that share a correlation id with a session are of a session.
+        // A row is of its own session, or of one that shares its correlation id, or of none.
         for run in &stored {
             prop_assert!(run.events.is_sorted_by_key(|event| event.time));
+            let session = text(&run.events[0], "session");
+            for raw in raws(run) {
+                let row: Json = serde_json::from_slice(raw).unwrap();
+                let Some(correlation) = row["row"]["correlation_id"].as_str() else {
+                    continue;
+                };
+                let own = row["row"]["session_id"].as_str();
+                let shared = rows.iter().any(|(other, of, ..)| other == correlation && of.as_deref() == session);
+                let any = rows.iter().any(|(other, of, ..)| other == correlation && of.is_some());
+                prop_assert!(own.is_none() || own == session);
+                prop_assert!(shared && (session.is_some() || !any));
+            }
         }
     }
 }
