@@ -14,6 +14,7 @@
 //! `{"blob":"hex"}`; TEXT that is not UTF-8 `{"text":"hex"}`, infinities `{"real":"inf"}` and `{"real":"-inf"}`.
 
 /// How the rows of a format's database are put in order.
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code))]
 pub(crate) struct Database {
     /// The tables that it must have to be recognised.
     pub(crate) requires: &'static [&'static str],
@@ -23,6 +24,7 @@ pub(crate) struct Database {
 }
 
 /// A table whose rows have a place in the order.
+#[cfg_attr(not(feature = "sqlite"), expect(dead_code))]
 pub(crate) struct Table {
     pub(crate) name: &'static str,
     /// An SQL expression over its columns: rows with the same value lie together, NULL first. Runs

@@ -285,6 +285,8 @@ fn what_vex_signed_and_hashed_holds() {
     assert_eq!((findings(&capsule).len(), capsule.checked), (0, 2));
 }
 
+type Change = fn(&mut Value);
+
 /// Changes the export, and what is found then.
 fn tampered(change: impl FnOnce(&mut Value)) -> Vec<String> {
     let mut log = export();
@@ -294,7 +296,7 @@ fn tampered(change: impl FnOnce(&mut Value)) -> Vec<String> {
 
 #[test]
 fn what_vex_covers_is_found_and_named() {
-    let cases: [(&str, fn(&mut Value), &str); 10] = [
+    let cases: [(&str, Change, &str); 10] = [
         (
             "data",
             |log| log["events"][8]["data"]["cost_usd"] = json!(0.0125),
@@ -372,7 +374,7 @@ fn what_vex_covers_is_found_and_named() {
 
 #[test]
 fn what_vex_does_not_cover_is_not_found() {
-    let cases: [(&str, fn(&mut Value)); 6] = [
+    let cases: [(&str, Change); 6] = [
         ("id", |log| {
             log["events"][8]["id"] = json!("00000000-0000-4000-8000-000000000000")
         }),

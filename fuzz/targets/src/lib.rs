@@ -65,6 +65,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ingest_harombe", |data| {
         ingest::format(Format::Harombe, data)
     }),
+    ("ingest_vex", |data| ingest::format(Format::Vex, data)),
+    ("ingest_vep", |data| ingest::format(Format::Vep, data)),
     ("ingest_arw", |data| ingest::format(Format::Arw, data)),
     ("ingest_debate", |data| ingest::format(Format::Debate, data)),
 ];

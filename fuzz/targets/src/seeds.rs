@@ -92,6 +92,11 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
         "ingest_governance_engine" => {
             vec![include_bytes!("../seeds/governance-engine.jsonl").to_vec()]
         }
+        "ingest_vex" => vec![
+            include_bytes!("../../../fixtures/sources/vex.json").to_vec(),
+            include_bytes!("../../../fixtures/sources/vex.jsonl").to_vec(),
+        ],
+        "ingest_vep" => vec![include_bytes!("../../../fixtures/sources/vex.vep").to_vec()],
         "ingest_debate" => vec![include_bytes!("../seeds/debate.txt").to_vec()],
         _ => Vec::new(),
     }
