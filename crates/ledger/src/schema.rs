@@ -19,6 +19,9 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(300);
 const CACHE_KIB: i64 = -32 * 1024;
 /// A WAL that a large import grew is cut back to this.
 const WAL_LIMIT: i64 = 16 << 20;
+/// Pages in the WAL at which they are moved into the file: as many as the limit holds. Statement ids fall
+/// anywhere in their index, so that moving them seldom moves each page of it less often.
+const WAL_PAGES: i64 = WAL_LIMIT / 4096;
 
 /// Settings that live in the connection, not in the file.
 pub(crate) fn configure(conn: &Connection) -> rusqlite::Result<()> {
@@ -31,6 +34,7 @@ pub(crate) fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "cache_size", CACHE_KIB)?;
     conn.pragma_update(None, "journal_size_limit", WAL_LIMIT)?;
+    conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     // The file may come from elsewhere: its schema may not call functions with side effects.
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.pragma_update(None, "cell_size_check", true)
