@@ -461,3 +461,46 @@ fn a_monitor_follows_a_log_on_the_web() {
     drop(server);
     assert_eq!(look().0, 2);
 }
+
+/// `AVOUCH_LARGE_LOG=1000000 cargo test -p avouch-tests --test witness --release -- --ignored --nocapture`
+#[test]
+#[ignore = "builds a log of a million entries; run it by name"]
+fn a_large_log_is_built_published_witnessed_and_monitored() {
+    let size: u64 =
+        std::env::var("AVOUCH_LARGE_LOG").map_or(1_000_000, |size| size.parse().unwrap());
+    let timed = |what: &str, work: &mut dyn FnMut()| {
+        let start = std::time::Instant::now();
+        work();
+        eprintln!("{what}: {:.2} s", start.elapsed().as_secs_f64());
+    };
+    let world = World::new(1);
+    timed("grow", &mut || world.grow("home", size - 1));
+    let publish = || assert_eq!(world.avouch(&["log", "publish", "published"]).0, 0);
+    timed("publish", &mut || publish());
+    let monitor = |from: u64, to: u64| {
+        let args = [
+            "monitor",
+            "published",
+            "--state",
+            "state",
+            "--once",
+            "--json",
+            "--issuer",
+            "x",
+        ];
+        let (code, said) = world.avouch(&args);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(followed(said.trim_end()), (from, to));
+    };
+    timed("monitor from nothing", &mut || monitor(0, size));
+    let witness = world.new_witness(1);
+    let ask = || {
+        let args = ["log", "witness", &witness.url, "--witness", &witness.key];
+        assert_eq!(world.avouch(&args).0, 0);
+    };
+    timed("witness", &mut || ask());
+    timed("grow by 1000", &mut || world.grow("home", 1000));
+    timed("publish 1000", &mut || publish());
+    timed("monitor 1000", &mut || monitor(size, size + 1000));
+    timed("witness again", &mut || ask());
+}
