@@ -4,6 +4,7 @@
 mod audit;
 mod event;
 mod events;
+mod single;
 mod store;
 mod vep;
 
