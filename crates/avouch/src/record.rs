@@ -86,15 +86,7 @@ impl Home {
             return Ok(());
         }
         let last = match run.size.checked_sub(1) {
-            Some(last) => self
-                .ledger
-                .event(run, last)?
-                .event
-                .header()
-                .map_err(|source| avouch_trace::Error::Header {
-                    index: last,
-                    source,
-                })?,
+            Some(last) => self.ledger.event(run, last)?.event.header_at(last)?,
             None => {
                 return Err(avouch_trace::Error::Rule {
                     index: 0,

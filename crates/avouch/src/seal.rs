@@ -101,10 +101,10 @@ impl Home {
         let mut indices = Vec::new();
         let mut events = Vec::new();
         let mut blobs = Blobs::new();
-        for entry in self.ledger.entries(run) {
+        for (seq, entry) in (0..).zip(self.ledger.entries(run)) {
             let entry = entry?;
             leaves.push(entry.event.leaf());
-            if let Some(shown) = self.shown(&entry, selection, &mut blobs)? {
+            if let Some(shown) = self.shown(seq, &entry, selection, &mut blobs)? {
                 indices.push(LeafIndex(shown.seq));
                 events.push(shown);
             }
@@ -124,14 +124,12 @@ impl Home {
     /// What the selection shows of one event.
     fn shown(
         &self,
+        seq: u64,
         entry: &Entry,
         selection: &Selection,
         blobs: &mut Blobs,
     ) -> Result<Option<Shown>, Error> {
-        let header = entry
-            .event
-            .header()
-            .map_err(|source| avouch_trace::Error::Header { index: 0, source })?;
+        let header = entry.event.header_at(seq)?;
         if !selection.shows(&header) {
             return Ok(None);
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use avouch_bundle::Bundle;
 use avouch_cose::Statement;
-use avouch_ledger::Run;
+use avouch_ledger::{Entry, Run};
 use avouch_trace::{Header, Manifest};
 
 use crate::check::read_bundle;
@@ -13,19 +13,21 @@ use crate::{Error, EventView, Home};
 impl Home {
     /// The events of a run, in order and in bounded memory.
     pub fn events<'h>(&'h self, run: &Run) -> impl Iterator<Item = Result<EventView, Error>> + 'h {
-        self.ledger.entries(run).map(|entry| {
-            let entry = entry?;
-            let fields = entry.body.fields();
-            EventView::new(&entry.event, fields, Some(fields.len() as u64 - 1))
-        })
+        (0..)
+            .zip(self.ledger.entries(run))
+            .map(|(seq, entry)| whole(seq, &entry?))
     }
 
     /// One event of a run.
     pub fn event(&self, run: &Run, seq: u64) -> Result<EventView, Error> {
-        let entry = self.ledger.event(run, seq)?;
-        let fields = entry.body.fields();
-        EventView::new(&entry.event, fields, Some(fields.len() as u64 - 1))
+        whole(seq, &self.ledger.event(run, seq)?)
     }
+}
+
+/// The view of an event with all its fields; leaf 0 only counts them.
+fn whole(seq: u64, entry: &Entry) -> Result<EventView, Error> {
+    let fields = entry.body.fields();
+    EventView::new(seq, &entry.event, fields, Some(fields.len() as u64 - 1))
 }
 
 /// A bundle's contents, read but not verified.
@@ -60,13 +62,7 @@ impl BundleView {
         let shown = self.bundle.disclosures.iter();
         shown
             .flat_map(|disclosed| &disclosed.events)
-            .map(|shown| match shown.event.header() {
-                Ok(header) => Ok((shown.seq, header)),
-                Err(source) => Err(Error::Trace(avouch_trace::Error::Header {
-                    index: shown.seq,
-                    source,
-                })),
-            })
+            .map(|shown| Ok((shown.seq, shown.event.header_at(shown.seq)?)))
     }
 
     /// The events that the bundle shows.
@@ -84,7 +80,8 @@ impl BundleView {
             let count = opened
                 .first()
                 .and_then(|(_, leaf_0)| leaf_0.value()?.as_u64());
-            EventView::new(&shown.event, opened.iter().map(|(_, field)| field), count)
+            let fields = opened.iter().map(|(_, field)| field);
+            EventView::new(shown.seq, &shown.event, fields, count)
         })
     }
 }

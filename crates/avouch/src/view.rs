@@ -43,15 +43,14 @@ pub struct EventView {
 }
 
 impl EventView {
-    /// Makes the view of an event of whose body `fields` are shown, and `total` exist in all.
+    /// Makes the view of the event at `seq`, of whose body `fields` are shown, and `total` exist in all.
     pub(crate) fn new<'a>(
+        seq: u64,
         event: &Event,
         fields: impl IntoIterator<Item = &'a Field>,
         total: Option<u64>,
     ) -> Result<Self, Error> {
-        let header = event
-            .header()
-            .map_err(|source| avouch_trace::Error::Header { index: 0, source })?;
+        let header = event.header_at(seq)?;
         let shown: Map<String, Json> = fields
             .into_iter()
             .filter(|field| !field.name().is_empty())

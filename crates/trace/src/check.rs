@@ -75,10 +75,7 @@ impl Checker {
 
     /// Judges the next event and returns its header.
     pub fn event(&mut self, event: &Event) -> Result<Header, Error> {
-        let index = self.count;
-        let header = event
-            .header()
-            .map_err(|source| Error::Header { index, source })?;
+        let header = event.header_at(self.count)?;
         self.header(&header)?;
         Ok(header)
     }

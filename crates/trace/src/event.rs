@@ -36,6 +36,12 @@ impl Event {
         Header::decode(&self.header)
     }
 
+    /// The header, parsed; a malformed one is named as that of the run's event `index`.
+    pub fn header_at(&self, index: u64) -> Result<Header, Error> {
+        self.header()
+            .map_err(|source| Error::Header { index, source })
+    }
+
     /// `[header: bstr .size 80, body: bstr .size 32]`: always 117 bytes, 0x82 first.
     pub fn to_cbor(&self) -> [u8; Self::CBOR_LEN] {
         let mut out = [0; Self::CBOR_LEN];

@@ -171,6 +171,8 @@ fn an_ill_formed_trace_is_refused_with_event_and_rule() {
         message,
         "event 1: kind 99 is not known; version 1 has 1 to 27"
     );
+    let message = bad.header_at(7).unwrap_err().to_string();
+    assert!(message.starts_with("event 7: kind 99"), "{message}");
 }
 
 #[test]
