@@ -224,9 +224,10 @@ impl<'a> Run<'a> {
             ordinal: self.ordinal,
         };
         let known = self.out.existing(&input)?;
-        let given = self.common.agent.clone().or(start.agent);
+        let filled = |text: &String| !text.is_empty();
+        let given = self.common.agent.clone().or(start.agent.filter(filled));
         let agent = given.unwrap_or_else(|| self.default_agent().to_owned());
-        let name = match start.name {
+        let name = match start.name.filter(filled) {
             Some(name) if !self.common.name_given => name,
             _ => self.common.name.clone(),
         };

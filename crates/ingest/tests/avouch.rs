@@ -225,6 +225,10 @@ fn each_malformed_first_line_is_refused() {
         (r#"{"avouch":1,"run":{}}"#, "missing field `agent`"),
         (r#"{"avouch":1,"run":{"agent":""}}"#, "may not be empty"),
         (
+            r#"{"avouch":1,"run":{"agent":"a","name":""}}"#,
+            "may not be empty",
+        ),
+        (
             r#"{"avouch":1,"run":{"agent":"a","mode":"war"}}"#,
             "mode \"war\"",
         ),

@@ -214,8 +214,11 @@ fn header(record: &str, run: &mut Run<'_>) -> Result<Start, Fault> {
         )));
     }
     let mut start = Start::new(members.currency.as_deref().unwrap_or(SPEC.currency));
-    if members.agent.is_empty() || start.currency.is_empty() {
-        return Err(Fault::malformed("agent and currency may not be empty"));
+    if members.agent.is_empty() || start.currency.is_empty() || members.name.as_deref() == Some("")
+    {
+        return Err(Fault::malformed(
+            "agent, currency and name may not be empty",
+        ));
     }
     start.name = members.name;
     start.agent = Some(members.agent);
