@@ -141,6 +141,9 @@ pub enum Error {
         /// The key that was given.
         given: KeyId,
     },
+    /// A statement about a run that did not come from sealing it.
+    #[error("a statement about a run enters the log by sealing the run, not by itself")]
+    RunStatement,
     /// Cosignatures of a checkpoint that is not this log's.
     #[error("the note is not the checkpoint that this log signed at size {size}")]
     NotOurs {

@@ -64,6 +64,7 @@
 mod batch;
 mod blobs;
 mod cosignatures;
+mod enter;
 mod error;
 mod fsck;
 mod journal;
@@ -83,7 +84,7 @@ pub use error::{Error, Finding, Place};
 pub use fsck::{Counts, Report};
 pub use journal::{Entries, Entry, Events, Pages};
 pub use ledger::{Identity, Ledger};
-pub use log::{LoggedStatement, SignedCheckpoint};
+pub use log::{LogEntry, LoggedStatement, SignedCheckpoint};
 pub use progress::{Progress, Stage};
 pub use recover::{Published, Recovered};
 pub use run::{InputId, Run, RunIndex, RunInfo, State};

@@ -5,13 +5,24 @@ use avouch_merkle::{
     Digest, LeafIndex, NodeReader, TreeSize, consistency_from_nodes, hash_leaf,
     inclusion_from_nodes, root_from_inclusion,
 };
-use avouch_trace::Manifest;
+use avouch_trace::{MANIFEST_CONTENT_TYPE, Manifest};
 use rusqlite::{Connection, OptionalExtension as _, Params, params};
 
 use crate::cosignatures::with_cosignatures;
 use crate::{Error, Identity, Ledger, Place, RunIndex};
 
-/// A statement and its place in the log.
+/// A statement of any kind and its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Its position.
+    pub log_index: LeafIndex,
+    /// The statement.
+    pub statement: Statement,
+    /// Its payload, if it is about a run.
+    pub manifest: Option<Manifest>,
+}
+
+/// A run's statement and its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoggedStatement {
     /// Its position.
@@ -43,13 +54,13 @@ impl Ledger {
     }
 
     /// The statement at a position in the log.
-    pub fn statement_at(&self, log_index: LeafIndex) -> Result<Option<LoggedStatement>, Error> {
-        statement_where(&self.conn, "log_index = ?1", [key(log_index.0)])
+    pub fn statement_at(&self, log_index: LeafIndex) -> Result<Option<LogEntry>, Error> {
+        entry_where(&self.conn, "log_index = ?1", [key(log_index.0)])
     }
 
     /// The statement with this id.
-    pub fn statement_by_id(&self, statement_id: &Digest) -> Result<Option<LoggedStatement>, Error> {
-        statement_where(&self.conn, "statement_id = ?1", [statement_id.0])
+    pub fn statement_by_id(&self, statement_id: &Digest) -> Result<Option<LogEntry>, Error> {
+        entry_where(&self.conn, "statement_id = ?1", [statement_id.0])
     }
 
     /// The log's last checkpoint, checked; `None` while the log is empty.
@@ -166,12 +177,31 @@ pub(crate) fn log_size(conn: &Connection) -> Result<TreeSize, Error> {
     Ok(TreeSize(size as u64))
 }
 
-/// The first statement that meets the condition.
+/// The first statement about a run that meets the condition.
 pub(crate) fn statement_where(
     conn: &Connection,
     condition: &str,
     params: impl Params,
 ) -> Result<Option<LoggedStatement>, Error> {
+    let Some(entry) = entry_where(conn, condition, params)? else {
+        return Ok(None);
+    };
+    match entry.about_run() {
+        Ok(logged) => Ok(Some(logged)),
+        Err(entry) => {
+            let log_index = entry.log_index.0;
+            let rule = "columns run and agent are set, but the statement is about no run";
+            Err(Error::corrupt(Place::Statement { log_index }, rule))
+        }
+    }
+}
+
+/// The first statement of any kind that meets the condition.
+pub(crate) fn entry_where(
+    conn: &Connection,
+    condition: &str,
+    params: impl Params,
+) -> Result<Option<LogEntry>, Error> {
     let sql = format!("SELECT log_index, stored FROM statements WHERE {condition}");
     let mut query = conn.prepare_cached(&sql)?;
     let mut rows = query.query(params)?;
@@ -184,22 +214,37 @@ pub(crate) fn statement_where(
 }
 
 /// Reads the `stored` column. The signature is not checked here.
-pub(crate) fn parse_statement(
-    log_index: LeafIndex,
-    stored: &[u8],
-) -> Result<LoggedStatement, Error> {
+pub(crate) fn parse_statement(log_index: LeafIndex, stored: &[u8]) -> Result<LogEntry, Error> {
     let wrong = |rule: String| {
         let log_index = log_index.0;
         Error::corrupt(Place::Statement { log_index }, rule)
     };
     let statement = Statement::parse(stored).map_err(|error| wrong(error.to_string()))?;
-    let manifest =
-        Manifest::decode(statement.payload()).map_err(|error| wrong(error.to_string()))?;
-    Ok(LoggedStatement {
+    let manifest = match statement.content_type() {
+        MANIFEST_CONTENT_TYPE => {
+            Some(Manifest::decode(statement.payload()).map_err(|error| wrong(error.to_string()))?)
+        }
+        _ => None,
+    };
+    Ok(LogEntry {
         log_index,
         statement,
         manifest,
     })
+}
+
+impl LogEntry {
+    /// The entry as the statement about a run that it is; itself where it is of another kind.
+    pub(crate) fn about_run(self) -> Result<LoggedStatement, Box<Self>> {
+        match self.manifest {
+            Some(manifest) => Ok(LoggedStatement {
+                log_index: self.log_index,
+                statement: self.statement,
+                manifest,
+            }),
+            None => Err(Box::new(self)),
+        }
+    }
 }
 
 pub(crate) fn last_checkpoint(

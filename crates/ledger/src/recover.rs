@@ -8,12 +8,13 @@ use std::path::Path;
 
 use avouch_cose::{Checkpoint, CosignerKey, Note};
 use avouch_merkle::{Digest, Frontier, LeafIndex, TreeSize, hash_leaf, sha256};
+use avouch_trace::Manifest;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use crate::log::{key, open_checkpoint, parse_statement};
 use crate::progress::Meter;
-use crate::{Error, Identity, Ledger, LoggedStatement, Place, Progress, Stage};
+use crate::{Error, Identity, Ledger, LogEntry, Place, Progress, Stage};
 
 /// Where the log was published.
 pub trait Published {
@@ -244,7 +245,7 @@ impl Rescue<'_> {
     }
 
     /// The statement at this index, and whether it came from what was published.
-    fn statement(&self, index: LeafIndex) -> Result<(LoggedStatement, bool), Error> {
+    fn statement(&self, index: LeafIndex) -> Result<(LogEntry, bool), Error> {
         let sql = "SELECT stored FROM statements WHERE log_index = ?1";
         let stored: Option<Vec<u8>> = self
             .old
@@ -265,8 +266,11 @@ impl Rescue<'_> {
             .collect();
         candidates.sort_by_key(|(bytes, _)| !is_leaf(bytes));
         for (bytes, found) in candidates {
+            // Another key's signature is not ours to check; the root that the log signed decides.
             if let Ok(logged) = parse_statement(index, &bytes)
-                && logged.statement.verify(&self.identity.issuer_key).is_ok()
+                && ((logged.manifest.is_none()
+                    && logged.statement.key_id() != self.identity.issuer_key.id())
+                    || logged.statement.verify(&self.identity.issuer_key).is_ok())
             {
                 return Ok((logged, found));
             }
@@ -299,18 +303,11 @@ fn cosigned(note: &str, witness: &str, line: &str) -> bool {
     note.add(line).is_ok() && note.verify_cosignature(&witness).is_ok()
 }
 
-/// Enters a statement about a run that is in the new ledger.
-fn insert_statement(tx: &Transaction<'_>, logged: &LoggedStatement) -> Result<(), Error> {
-    let place = Place::Statement {
-        log_index: logged.log_index.0,
-    };
-    let run: Option<i64> = tx
-        .prepare_cached("SELECT idx FROM runs WHERE run_id = ?1")?
-        .query_row([logged.manifest.run.0], |row| row.get(0))
-        .optional()?;
-    let Some(run) = run else {
-        let rule = format!("the ledger has no run {}", logged.manifest.run);
-        return Err(Error::corrupt(place, rule));
+/// Enters a statement: one about a run beside that run, which is in the new ledger.
+fn insert_statement(tx: &Transaction<'_>, logged: &LogEntry) -> Result<(), Error> {
+    let run = match &logged.manifest {
+        Some(manifest) => Some(run_of(tx, logged, manifest)?),
+        None => None,
     };
     tx.prepare_cached(
         "INSERT INTO statements (log_index, statement_id, run, agent, stored)
@@ -320,8 +317,21 @@ fn insert_statement(tx: &Transaction<'_>, logged: &LoggedStatement) -> Result<()
         key(logged.log_index.0),
         logged.statement.statement_id().0,
         run,
-        logged.manifest.agent,
+        logged.manifest.as_ref().map(|manifest| &manifest.agent),
         logged.statement.as_bytes()
     ])?;
     Ok(())
+}
+
+fn run_of(tx: &Transaction<'_>, logged: &LogEntry, manifest: &Manifest) -> Result<i64, Error> {
+    let run: Option<i64> = tx
+        .prepare_cached("SELECT idx FROM runs WHERE run_id = ?1")?
+        .query_row([manifest.run.0], |row| row.get(0))
+        .optional()?;
+    run.ok_or_else(|| {
+        let place = Place::Statement {
+            log_index: logged.log_index.0,
+        };
+        Error::corrupt(place, format!("the ledger has no run {}", manifest.run))
+    })
 }

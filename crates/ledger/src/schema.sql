@@ -82,13 +82,15 @@ WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM blobs)
   OR EXISTS (SELECT 1 FROM blobs WHERE digest = NEW.digest)
 BEGIN SELECT RAISE(ABORT, 'blobs takes only new rows, in order'); END;
 
--- The log: statement n is its leaf n, as SHA-256 of the stored form.
+-- The log: statement n is its leaf n, as SHA-256 of the stored form. Run and agent are those that a
+-- run's statement is about; statements of other kinds have neither.
 CREATE TABLE statements (
   log_index    INTEGER PRIMARY KEY,
   statement_id BLOB NOT NULL UNIQUE CHECK (length(statement_id) = 32),
-  run          INTEGER NOT NULL UNIQUE REFERENCES runs (idx),
-  agent        TEXT NOT NULL,
-  stored       BLOB NOT NULL -- COSE_Sign1
+  run          INTEGER UNIQUE REFERENCES runs (idx),
+  agent        TEXT,
+  stored       BLOB NOT NULL, -- COSE_Sign1
+  CHECK ((run IS NULL) = (agent IS NULL))
 ) STRICT;
 CREATE INDEX statements_by_agent ON statements (agent, log_index);
 CREATE TRIGGER statements_no_update BEFORE UPDATE ON statements

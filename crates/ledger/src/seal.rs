@@ -77,10 +77,10 @@ impl Ledger {
 }
 
 /// The log while it is being written to.
-struct Log<'t> {
+pub(crate) struct Log<'t> {
     tx: &'t Transaction<'t>,
     identity: &'t Identity,
-    leaves: Frontier,
+    pub(crate) leaves: Frontier,
     /// Where the agents stand whose statements were read and verified, or made, in this transaction.
     agents: HashMap<String, Standing>,
 }
@@ -90,7 +90,7 @@ type Standing = (Option<Digest>, Digest);
 
 impl<'t> Log<'t> {
     /// Takes the log up where its last checkpoint left it; never signs on top of anything else.
-    fn open(tx: &'t Transaction<'t>, identity: &'t Identity) -> Result<Self, Error> {
+    pub(crate) fn open(tx: &'t Transaction<'t>, identity: &'t Identity) -> Result<Self, Error> {
         let TreeSize(size) = log_size(tx)?;
         let leaves = frontier_from_nodes(&Nodes(tx), TreeSize(size))?;
         let (signed_size, signed_root) = match last_checkpoint(tx, identity)? {
@@ -144,23 +144,8 @@ impl<'t> Log<'t> {
             MANIFEST_CONTENT_TYPE,
             &manifest.encode(),
         )?;
-        let log_index = self.leaves.next_index();
         let statement_id = statement.statement_id();
-        // What cannot be read back is not entered.
-        parse_statement(log_index, statement.as_bytes())?;
-        self.tx
-            .prepare_cached(
-                "INSERT INTO statements (log_index, statement_id, run, agent, stored)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                key(log_index.0),
-                statement_id.0,
-                run.0,
-                agent,
-                statement.as_bytes()
-            ])?;
-        self.push(hash_leaf(&statement.entry().0))?;
+        let log_index = self.append(&statement, Some((run, &agent)))?;
         let standing = (Some(statement_id), manifest.chain_head);
         self.agents.insert(agent, standing);
         Ok(Sealed {
@@ -188,6 +173,31 @@ impl<'t> Log<'t> {
         Ok((Some(id), last.manifest.chain_head))
     }
 
+    /// Enters a statement; `about` is the run and its agent if it is about one.
+    pub(crate) fn append(
+        &mut self,
+        statement: &Statement,
+        about: Option<(RunIndex, &str)>,
+    ) -> Result<LeafIndex, Error> {
+        let log_index = self.leaves.next_index();
+        // What cannot be read back is not entered.
+        parse_statement(log_index, statement.as_bytes())?;
+        self.tx
+            .prepare_cached(
+                "INSERT INTO statements (log_index, statement_id, run, agent, stored)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                key(log_index.0),
+                statement.statement_id().0,
+                about.map(|(run, _)| run.0),
+                about.map(|(_, agent)| agent),
+                statement.as_bytes()
+            ])?;
+        self.push(hash_leaf(&statement.entry().0))?;
+        Ok(log_index)
+    }
+
     /// Appends a leaf, with all nodes that it completes.
     fn push(&mut self, leaf: Digest) -> Result<(), Error> {
         let mut nodes = Vec::new();
@@ -200,7 +210,7 @@ impl<'t> Log<'t> {
         Ok(())
     }
 
-    fn sign_checkpoint(&self, log_key: &SigningKey) -> Result<(), Error> {
+    pub(crate) fn sign_checkpoint(&self, log_key: &SigningKey) -> Result<(), Error> {
         let checkpoint = Checkpoint {
             origin: self.identity.log_origin.clone(),
             size: self.leaves.size(),

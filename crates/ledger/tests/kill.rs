@@ -296,11 +296,10 @@ fn two_processes_that_seal_at_once_do_not_fork_the_log() {
     let logged = |index: u64| ledger.statement_at(index.into()).unwrap().unwrap();
     for index in 1..2 * TURNS {
         let (before, after) = (logged(index - 1), logged(index));
-        assert_eq!(
-            after.manifest.previous,
-            Some(before.statement.statement_id())
-        );
-        assert_eq!(after.manifest.chain_start, before.manifest.chain_head);
+        let previous = Some(before.statement.statement_id());
+        let (before, after) = (before.manifest.unwrap(), after.manifest.unwrap());
+        assert_eq!(after.previous, previous);
+        assert_eq!(after.chain_start, before.chain_head);
     }
 }
 

@@ -20,12 +20,17 @@ fn sealing_signs_what_the_events_come_to() {
     assert_eq!(logged.statement.issuer(), identity().issuer);
     assert_eq!(logged.statement.issued_at(), 1_700_000_000);
     assert_eq!(logged.statement.statement_id(), sealed[0].statement_id);
+    let entry = ledger
+        .statement_by_id(&sealed[0].statement_id)
+        .unwrap()
+        .unwrap();
     assert_eq!(
-        logged,
-        ledger
-            .statement_by_id(&sealed[0].statement_id)
-            .unwrap()
-            .unwrap()
+        (entry.log_index, entry.statement, entry.manifest),
+        (
+            logged.log_index,
+            logged.statement.clone(),
+            Some(logged.manifest.clone())
+        )
     );
     let run = ledger.run(run).unwrap();
     assert_eq!(

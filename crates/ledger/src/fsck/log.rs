@@ -5,12 +5,12 @@ use avouch_merkle::{
     Digest, Frontier, LeafIndex, Node, NodeReader as _, hash_leaf, inclusion_from_nodes,
     root_from_inclusion,
 };
-use avouch_trace::{MANIFEST_CONTENT_TYPE, agent_chain_start};
+use avouch_trace::agent_chain_start;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{Counts, count};
 use crate::log::{
-    LoggedStatement, Nodes, key, last_checkpoint, open_checkpoint, parse_statement, statement_where,
+    LogEntry, LoggedStatement, Nodes, key, last_checkpoint, open_checkpoint, parse_statement, statement_where,
 };
 use crate::lookup::stored_run;
 use crate::progress::Meter;
@@ -39,10 +39,10 @@ pub(super) fn check(
         let logged = parse_statement(log_index, row.get_ref(4)?.as_blob().unwrap_or_default())?;
         let columns = Columns {
             statement_id: Digest(row.get(1)?),
-            run: RunIndex(row.get(2)?),
+            run: row.get::<_, Option<i64>>(2)?.map(RunIndex),
             agent: row.get(3)?,
         };
-        check_statement(conn, identity, &logged, &columns)?;
+        check_entry(conn, identity, &logged, &columns)?;
         push(conn, identity, &mut leaves, &logged, counts)?;
         counts.statements += 1;
         checkpoints.check(&leaves)?;
@@ -61,8 +61,33 @@ fn wrong(log_index: LeafIndex, rule: impl Into<String>) -> Error {
 /// What `statements` holds beside the statement itself.
 struct Columns {
     statement_id: Digest,
-    run: RunIndex,
-    agent: String,
+    run: Option<RunIndex>,
+    agent: Option<String>,
+}
+
+/// The columns are the statement's own, and what it says holds as far as its kind is known here.
+fn check_entry(
+    conn: &Connection,
+    identity: &Identity,
+    entry: &LogEntry,
+    columns: &Columns,
+) -> Result<(), Error> {
+    let wrong = |rule: &str| Err(wrong(entry.log_index, rule));
+    if columns.statement_id != entry.statement.statement_id() {
+        return wrong("column statement_id is not the statement's id");
+    }
+    match entry.clone().about_run() {
+        Ok(logged) => check_statement(conn, identity, &logged, columns),
+        Err(_) if columns.run.is_some() || columns.agent.is_some() => {
+            wrong("columns run and agent are set, but the statement is about no run")
+        }
+        // Whose word another key's is, the log does not say: its root alone binds the statement.
+        Err(entry) if entry.statement.key_id() != identity.issuer_key.id() => Ok(()),
+        Err(entry) => match entry.statement.verify(&identity.issuer_key) {
+            Ok(()) => Ok(()),
+            Err(error) => wrong(&error.to_string()),
+        },
+    }
 }
 
 /// The statement is the issuer's, about the run that its row names, and continues its agent's chain.
@@ -84,18 +109,14 @@ fn check_statement(
     if statement.issuer() != identity.issuer {
         return wrong("the statement is another issuer's");
     }
-    if statement.content_type() != MANIFEST_CONTENT_TYPE
-        || statement.subject() != manifest.subject()
-    {
-        return wrong("the statement's content type or subject is not that of its manifest");
+    if statement.subject() != manifest.subject() {
+        return wrong("the statement's subject is not that of its manifest");
     }
-    if columns.statement_id != statement.statement_id() {
-        return wrong("column statement_id is not the statement's id");
-    }
-    if columns.agent != manifest.agent {
+    if columns.agent.as_ref() != Some(&manifest.agent) {
         return wrong("column agent is not the manifest's");
     }
-    match stored_run(conn, columns.run)? {
+    let run = columns.run.map(|run| stored_run(conn, run)).transpose()?;
+    match run.flatten() {
         Some((_, info, _)) if info.id == manifest.run => {}
         _ => return wrong("column run is not the run that the manifest is about"),
     }
@@ -122,7 +143,7 @@ fn push(
     conn: &Connection,
     identity: &Identity,
     leaves: &mut Frontier,
-    logged: &LoggedStatement,
+    logged: &LogEntry,
     counts: &mut Counts,
 ) -> Result<(), Error> {
     let mut nodes = Vec::new();

@@ -1,0 +1,42 @@
+//! Entering statements of other kinds than those about runs.
+
+use avouch_cose::{SigningKey, Statement};
+use avouch_merkle::LeafIndex;
+use avouch_trace::MANIFEST_CONTENT_TYPE;
+use rusqlite::TransactionBehavior;
+
+use crate::log::{entry_where, same_key};
+use crate::seal::Log;
+use crate::{Error, Ledger};
+
+impl Ledger {
+    /// Enters a statement that is about something other than a run, and signs a checkpoint over it. One that
+    /// is in the log already stays where it is.
+    ///
+    /// The log says that it was said, not that it is right: whose signature counts is for its readers to
+    /// judge. One by the ledger's own issuer must hold.
+    ///
+    /// # Errors
+    /// [`Error::RunStatement`] for a statement about a run, which only [`Ledger::seal`] enters;
+    /// [`Error::WrongKey`]; [`Error::Cose`] if the issuer's signature does not hold.
+    pub fn enter(&self, statement: &Statement, log_key: &SigningKey) -> Result<LeafIndex, Error> {
+        let identity = self.identity();
+        same_key("log", &identity.log_key, log_key)?;
+        if statement.content_type() == MANIFEST_CONTENT_TYPE {
+            return Err(Error::RunStatement);
+        }
+        if statement.key_id() == identity.issuer_key.id() {
+            statement.verify(&identity.issuer_key)?;
+        }
+        let tx = self.begin(TransactionBehavior::Immediate)?;
+        let id = statement.statement_id();
+        if let Some(known) = entry_where(&tx, "statement_id = ?1", [id.0])? {
+            return Ok(known.log_index);
+        }
+        let mut log = Log::open(&tx, identity)?;
+        let log_index = log.append(statement, None)?;
+        log.sign_checkpoint(log_key)?;
+        tx.commit()?;
+        Ok(log_index)
+    }
+}
