@@ -57,14 +57,6 @@ pub enum Error {
         /// The public file.
         path: PathBuf,
     },
-    /// A selection could not be read.
-    #[error("selection {clause:?}: {why}")]
-    Selection {
-        /// The clause.
-        clause: String,
-        /// What is wrong.
-        why: String,
-    },
     /// An event's field `cost` says something else than its header.
     #[error(
         "event {seq}: the field `cost` must hold the header's cost in micro-units (null when unknown)"
@@ -90,12 +82,6 @@ pub enum Error {
         /// The run's name.
         name: String,
     },
-    /// Nothing of the run matches the selection.
-    #[error("run {name:?}: the selection matches none of its events; say `none` to show nothing")]
-    NothingSelected {
-        /// The run's name.
-        name: String,
-    },
     /// An event that a run or bundle does not have, or does not show.
     #[error("event {seq} is not among the events of {of}")]
     NoSuchEvent {
@@ -113,6 +99,9 @@ pub enum Error {
     /// Not a seed.
     #[error("a seed is 64 hexadecimal digits")]
     Seed,
+    /// A selection, or what was to be shown or forgotten.
+    #[error(transparent)]
+    Privacy(#[from] avouch_privacy::Error),
     /// An input was refused.
     #[error(transparent)]
     Ingest(#[from] avouch_ingest::Error),

@@ -22,7 +22,6 @@ mod random;
 mod record;
 mod recover;
 mod seal;
-mod select;
 mod show;
 mod view;
 
@@ -36,7 +35,7 @@ pub use keys::{KeyInfo, KeyStore, Secret};
 pub use random::Randomness;
 pub use record::{NewRun, Recorder};
 pub use recover::Recovery;
-pub use select::Selection;
+pub use avouch_privacy::Selection;
 pub use show::BundleView;
 pub use view::{EventView, printable, time_text};
 

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use avouch_bundle::{Blobs, Bundle, Disclosures, Openings, Shown};
-use avouch_ledger::{Entry, Progress, Run, Sealed, Sealer, State};
-use avouch_merkle::{LeafIndex, multi_proof};
+use avouch_bundle::Bundle;
+use avouch_ledger::{Progress, Run, Sealed, Sealer, State};
 
 use crate::home::{Signer, now};
 use crate::{Error, Home, Selection, durable};
@@ -49,7 +48,7 @@ impl Home {
     ///
     /// # Errors
     /// [`Error::StillOpen`] or [`Error::NotSealed`] when there is no statement, and
-    /// [`Error::NothingSelected`] when a selection other than `none` matches nothing.
+    /// [`Error::Privacy`] when a selection other than `none` matches nothing.
     pub fn bundle(
         &self,
         run: &Run,
@@ -71,7 +70,7 @@ impl Home {
             statement: logged.statement.as_bytes().to_vec(),
             receipts: vec![receipt.as_bytes().to_vec()],
             checkpoint: Some(checkpoint.note),
-            disclosures: self.disclosures(run, selection)?,
+            disclosures: avouch_privacy::disclose(&self.ledger, run, selection)?,
         })
     }
 
@@ -91,77 +90,6 @@ impl Home {
         let path = dir.join(format!("{}.{EXTENSION}", file_stem(&run.info.name)));
         durable::replace(&path, &bytes)?;
         Ok(path)
-    }
-
-    fn disclosures(&self, run: &Run, selection: &Selection) -> Result<Option<Disclosures>, Error> {
-        if selection.is_none() {
-            return Ok(None);
-        }
-        let mut leaves = Vec::with_capacity(usize::try_from(run.size).unwrap_or(0));
-        let mut indices = Vec::new();
-        let mut events = Vec::new();
-        let mut blobs = Blobs::new();
-        for (seq, entry) in (0..).zip(self.ledger.entries(run)) {
-            let entry = entry?;
-            leaves.push(entry.event.leaf());
-            if let Some(shown) = self.shown(seq, &entry, selection, &mut blobs)? {
-                indices.push(LeafIndex(shown.seq));
-                events.push(shown);
-            }
-        }
-        if events.is_empty() {
-            return Err(Error::NothingSelected {
-                name: run.info.name.clone(),
-            });
-        }
-        Ok(Some(Disclosures {
-            proof: multi_proof(&leaves, &indices)?,
-            events,
-            blobs,
-        }))
-    }
-
-    /// What the selection shows of one event.
-    fn shown(
-        &self,
-        seq: u64,
-        entry: &Entry,
-        selection: &Selection,
-        blobs: &mut Blobs,
-    ) -> Result<Option<Shown>, Error> {
-        let header = entry.event.header_at(seq)?;
-        if !selection.shows(&header) {
-            return Ok(None);
-        }
-        let mut fields = Vec::new();
-        for (index, field) in (0u64..).zip(entry.body.fields()) {
-            // Leaf 0, which counts the fields, is opened with any of them.
-            if index > 0 && !selection.shows_field(&header, field.name()) {
-                continue;
-            }
-            if let Some(reference) = (index > 0).then(|| field.blob()).flatten()
-                && let Some(bytes) = self.ledger.blob(&reference.digest)?
-            {
-                blobs.insert(bytes);
-            }
-            fields.push((index, field.clone()));
-        }
-        // Alone, leaf 0 is shown where all fields are: that there are none is then part of the answer.
-        let openings = if fields.len() > 1 || selection.shows_field(&header, "") {
-            let indices: Vec<LeafIndex> =
-                fields.iter().map(|(index, _)| LeafIndex(*index)).collect();
-            Some(Openings {
-                proof: entry.body.proof(&indices)?,
-                fields,
-            })
-        } else {
-            None
-        };
-        Ok(Some(Shown {
-            seq: header.seq,
-            event: entry.event,
-            openings,
-        }))
     }
 }
 

@@ -248,6 +248,17 @@ pub enum Place {
         /// Its position in the level.
         index: u64,
     },
+    /// A node of a run's tree.
+    RunNode {
+        /// The run's position in `runs`.
+        index: i64,
+        /// The run's name.
+        run: String,
+        /// How far above the events.
+        level: u8,
+        /// Its position in the level.
+        node: u64,
+    },
     /// A checkpoint's row.
     Checkpoint {
         /// The log's size that it is for.
@@ -273,6 +284,15 @@ impl fmt::Display for Place {
             Self::Blob { index, digest } => write!(f, "table blobs, row {index} ({digest})"),
             Self::Statement { log_index } => write!(f, "table statements, log index {log_index}"),
             Self::Node { level, index } => write!(f, "table nodes, level {level}, index {index}"),
+            Self::RunNode {
+                index,
+                run,
+                level,
+                node,
+            } => write!(
+                f,
+                "table run_nodes, run {index} ({run}), level {level}, index {node}"
+            ),
             Self::Checkpoint { size } => write!(f, "table checkpoints, size {size}"),
             Self::Cosignature { size } => write!(f, "table cosignatures, size {size}"),
         }

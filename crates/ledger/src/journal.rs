@@ -1,5 +1,6 @@
 //! Reading the journal: a run's events, with or without their bodies.
 
+use std::ops::RangeInclusive;
 use std::vec;
 
 use avouch_cbor::{Encoder, Item};
@@ -33,6 +34,15 @@ impl Ledger {
         self.pages(run, "event", |row, at| {
             read_event(row.get_ref(1)?.as_blob(), at)
         })
+    }
+
+    /// Those of the run's events whose seq lies in `seqs`, without their bodies.
+    pub fn events_in(&self, run: &Run, seqs: RangeInclusive<u64>) -> Events<'_> {
+        Pages {
+            next: (*seqs.start()).min(u64::from(u32::MAX)),
+            last: (*seqs.end()).min(u64::from(u32::MAX)),
+            ..self.events(run)
+        }
     }
 
     /// The run's events with their bodies.
@@ -76,6 +86,7 @@ impl Ledger {
             index: run.index,
             run: run.info.name.clone(),
             next: 0,
+            last: u64::from(u32::MAX),
             page: Vec::new().into_iter(),
             read,
         }
@@ -92,6 +103,7 @@ pub struct Pages<'l, T> {
     index: RunIndex,
     run: String,
     next: u64,
+    last: u64,
     page: vec::IntoIter<T>,
     read: Reader<T>,
 }
@@ -99,8 +111,11 @@ pub struct Pages<'l, T> {
 impl<T> Pages<'_, T> {
     fn fetch(&mut self) -> Result<Vec<T>, Error> {
         let mut query = self.conn.prepare_cached(&self.sql)?;
-        let (_, last) = self.index.event_ids();
-        let mut rows = query.query(params![self.index.event_id(self.next), last])?;
+        let (first, last) = (
+            self.index.event_id(self.next),
+            self.index.event_id(self.last),
+        );
+        let mut rows = query.query([first, last])?;
         let mut page = Vec::with_capacity(PAGE as usize);
         while let Some(row) = rows.next()? {
             let at = At {
@@ -132,7 +147,7 @@ impl<T> Iterator for Pages<'_, T> {
             }
             Err(error) => {
                 // The next call must not try the same row again for ever.
-                self.next = u64::from(u32::MAX);
+                (self.next, self.last) = (1, 0);
                 Some(Err(error))
             }
         }

@@ -74,6 +74,7 @@ mod lookup;
 mod progress;
 mod recover;
 mod run;
+mod run_tree;
 mod schema;
 mod seal;
 mod tiles;

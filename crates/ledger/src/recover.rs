@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 
 use crate::log::{key, open_checkpoint, parse_statement};
 use crate::progress::Meter;
-use crate::{Error, Identity, Ledger, LogEntry, Place, Progress, Stage};
+use crate::{Error, Identity, Ledger, LogEntry, Place, Progress, RunIndex, Stage, run_tree};
 
 /// Where the log was published.
 pub trait Published {
@@ -309,6 +309,9 @@ fn insert_statement(tx: &Transaction<'_>, logged: &LogEntry) -> Result<(), Error
         Some(manifest) => Some(run_of(tx, logged, manifest)?),
         None => None,
     };
+    if let Some(run) = run {
+        run_tree::derive(tx, RunIndex(run))?;
+    }
     tx.prepare_cached(
         "INSERT INTO statements (log_index, statement_id, run, agent, stored)
          VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -67,6 +67,25 @@ WHEN EXISTS (SELECT 1 FROM events WHERE id = NEW.id)
   END
 BEGIN SELECT RAISE(ABORT, 'events takes only the next event of an open run'); END;
 
+-- The complete Merkle nodes (RFC 9162) of sealed runs' trees, from those of 256 events up: they prove a few
+-- events without all of them being hashed again. Smaller ones are made from the events.
+CREATE TABLE run_nodes (
+  run   INTEGER NOT NULL REFERENCES runs (idx),
+  level INTEGER NOT NULL CHECK (level BETWEEN 8 AND 31),
+  idx   INTEGER NOT NULL CHECK (idx >= 0),
+  hash  BLOB NOT NULL CHECK (length(hash) = 32),
+  PRIMARY KEY (run, level, idx)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER run_nodes_no_update BEFORE UPDATE ON run_nodes
+BEGIN SELECT RAISE(ABORT, 'run_nodes is append-only'); END;
+CREATE TRIGGER run_nodes_no_delete BEFORE DELETE ON run_nodes
+BEGIN SELECT RAISE(ABORT, 'run_nodes is append-only'); END;
+CREATE TRIGGER run_nodes_insert BEFORE INSERT ON run_nodes
+WHEN NEW.idx IS NOT
+    (SELECT COALESCE(MAX(idx) + 1, 0) FROM run_nodes WHERE run = NEW.run AND level = NEW.level)
+  OR EXISTS (SELECT 1 FROM statements WHERE run = NEW.run)
+BEGIN SELECT RAISE(ABORT, 'run_nodes takes only new rows, in order, of a run that is not sealed'); END;
+
 -- Values too long for a field, once each.
 CREATE TABLE blobs (
   id     INTEGER PRIMARY KEY,

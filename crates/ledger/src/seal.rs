@@ -14,7 +14,7 @@ use crate::log::{
 use crate::lookup::{log_index_of, stored_run};
 use crate::progress::Meter;
 use crate::walk::{Commitment, Walk};
-use crate::{Error, Identity, Ledger, Place, Progress, RunIndex, RunInfo, Stage};
+use crate::{Error, Identity, Ledger, Place, Progress, RunIndex, RunInfo, Stage, run_tree};
 
 /// Who seals, and when.
 #[derive(Clone, Copy, Debug)]
@@ -246,6 +246,9 @@ fn commit_to(
             event.unwrap_or_default(),
             digest.unwrap_or_default(),
         )?;
+        for node in walk.take_nodes() {
+            run_tree::insert(conn, index, &node)?;
+        }
         meter.tick();
     }
     walk.finish()

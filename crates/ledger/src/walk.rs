@@ -1,9 +1,10 @@
 //! Going through a run's events, checking each against its running digest, and committing to them.
 
-use avouch_merkle::{Digest, Frontier, TreeSize};
+use avouch_merkle::{Digest, Frontier, Node, TreeSize};
 use avouch_trace::{Checker, Event, Header, Manifest, RunId, journal_start};
 
 use crate::journal::At;
+use crate::run_tree::STORED_LEVEL;
 use crate::{Error, RunIndex, RunInfo};
 
 /// What a run's events come to, so far.
@@ -16,6 +17,8 @@ pub(crate) struct Walk<'a> {
     chain_start: Digest,
     chain_head: Digest,
     times: Option<(u64, u64)>,
+    /// The nodes to be stored that were completed since they were last taken.
+    nodes: Vec<Node>,
 }
 
 /// The members of a manifest that come from the events.
@@ -74,6 +77,7 @@ impl<'a> Walk<'a> {
             chain_start,
             chain_head: chain_start,
             times: None,
+            nodes: Vec::new(),
         }
     }
 
@@ -103,11 +107,21 @@ impl<'a> Walk<'a> {
                 at.wrong("the running digest is not that of this event and those before it")
             );
         }
-        self.leaves.push(event.leaf());
+        let nodes = &mut self.nodes;
+        self.leaves.push_with(event.leaf(), |node| {
+            if node.level >= STORED_LEVEL {
+                nodes.push(node);
+            }
+        });
         self.chain_head = event.chain(&self.chain_head);
         let first_time = self.times.map_or(header.time, |(first, _)| first);
         self.times = Some((first_time, header.time));
         Ok(event)
+    }
+
+    /// The nodes to be stored that were completed since this was last called.
+    pub(crate) fn take_nodes(&mut self) -> Vec<Node> {
+        std::mem::take(&mut self.nodes)
     }
 
     /// How many events there were.

@@ -10,7 +10,7 @@ use crate::log::{LoggedStatement, statement_where};
 use crate::progress::Meter;
 use crate::run::{COLUMNS, read};
 use crate::walk::{Commitment, Walk};
-use crate::{Error, Identity, Place, Progress, RunIndex, RunInfo, Stage};
+use crate::{Error, Identity, Place, Progress, RunIndex, RunInfo, Stage, run_tree};
 
 /// Every row of `runs` follows the one before it, and has the digest of all up to it.
 pub(super) fn check_runs(
@@ -83,6 +83,7 @@ fn check_run(
     let sql = "SELECT id, event, digest, fields FROM events WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
     let mut query = conn.prepare_cached(sql)?;
     let mut rows = query.query(<[i64; 2]>::from(index.event_ids()))?;
+    let mut nodes = Vec::new();
     while let Some(row) = rows.next()? {
         let at = walk.at();
         let column = |column| match row.get_ref(column)?.as_blob() {
@@ -90,6 +91,7 @@ fn check_run(
             Err(error) => Err(at.wrong(error.to_string())),
         };
         let event = walk.step(row.get(0)?, column(1)?, column(2)?)?;
+        nodes.extend(walk.take_nodes());
         let body = read_body(column(3)?, at)?;
         if body.root() != event.body {
             return Err(at.wrong("the stored fields do not give the event's body root"));
@@ -104,9 +106,12 @@ fn check_run(
         meter.tick();
     }
     match logged? {
-        Some(logged) => check_sealed(identity, index, info, &walk, &logged),
-        None => Ok(()),
+        Some(logged) => check_sealed(identity, index, info, &walk, &logged)?,
+        // Nodes are stored when the run is sealed.
+        None => nodes.clear(),
     }
+    counts.run_nodes += run_tree::check(conn, index, &info.name, nodes)?;
+    Ok(())
 }
 
 /// The run is the one that its statement signs.

@@ -37,6 +37,8 @@ pub struct Counts {
     pub statements: u64,
     /// Nodes of the log.
     pub nodes: u64,
+    /// Nodes of runs' trees.
+    pub run_nodes: u64,
     /// Checkpoints.
     pub checkpoints: u64,
     /// Cosignatures of witnesses.

@@ -11,30 +11,34 @@ use crate::Error;
 ///
 /// A clause is a list of `key=value` separated by spaces, all of which an event must match; `|`
 /// separates alternatives inside a value. Keys: `kind`, `seq` (`7` or `3..9`, ends included),
-/// `actor`, `subject`, and `field`, which names the fields to show (all of them when it is absent;
-/// the bare word `headers` shows none). An event that several clauses match shows what any of them
-/// shows: `kind=tool-call|tool-result field=input; seq=0 headers`.
+/// `actor`, `subject`, and one of `field`, which names the fields to show, and `without`, which names
+/// those not to show (all are shown when both are absent; the bare word `headers` shows none). An event
+/// that several clauses match shows what any of them shows:
+/// `kind=tool-call|tool-result field=input; seq=0 headers`.
+///
+/// [`Selection::from_toml`] reads the same from a file, for names with spaces in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     clauses: Vec<Clause>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Clause {
-    kinds: Vec<Kind>,
-    seqs: Vec<RangeInclusive<u64>>,
-    actors: Vec<NameId>,
-    subjects: Vec<NameId>,
-    fields: Fields,
+pub(crate) struct Clause {
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) seqs: Vec<RangeInclusive<u64>>,
+    pub(crate) actors: Vec<NameId>,
+    pub(crate) subjects: Vec<NameId>,
+    pub(crate) fields: Fields,
 }
 
 /// Which fields of a matching event a clause shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Fields {
+pub(crate) enum Fields {
     #[default]
     All,
     None,
     Named(Vec<String>),
+    Without(Vec<String>),
 }
 
 impl Selection {
@@ -79,7 +83,36 @@ impl Selection {
                 Fields::All => true,
                 Fields::None => false,
                 Fields::Named(names) => names.iter().any(|wanted| wanted == name),
+                Fields::Without(names) => !names.iter().any(|unwanted| unwanted == name),
             })
+    }
+
+    pub(crate) fn of(clauses: Vec<Clause>) -> Self {
+        Self { clauses }
+    }
+
+    /// The seqs that may match in a run of `size` events, as ascending ranges that do not overlap.
+    pub(crate) fn seqs(&self, size: u64) -> Vec<RangeInclusive<u64>> {
+        let Some(last) = size.checked_sub(1) else {
+            return Vec::new();
+        };
+        let mut ranges = Vec::new();
+        for clause in &self.clauses {
+            match clause.seqs.is_empty() {
+                true => ranges.push((0, last)),
+                false => ranges.extend(clause.seqs.iter().map(|r| (*r.start(), last.min(*r.end())))),
+            }
+        }
+        ranges.retain(|(first, last)| first <= last);
+        ranges.sort_unstable();
+        let mut merged: Vec<(u64, u64)> = Vec::new();
+        for (first, last) in ranges {
+            match merged.last_mut() {
+                Some(before) if first <= before.1.saturating_add(1) => before.1 = before.1.max(last),
+                _ => merged.push((first, last)),
+            }
+        }
+        merged.into_iter().map(|(first, last)| first..=last).collect()
     }
 }
 
@@ -119,6 +152,7 @@ fn parse_clause(text: &str) -> Result<Clause, Error> {
         why,
     };
     let mut clause = Clause::default();
+    let mut about_fields = 0;
     let mut terms = text.split_whitespace().peekable();
     if terms.peek().is_none() {
         return Err(bad(
@@ -128,6 +162,7 @@ fn parse_clause(text: &str) -> Result<Clause, Error> {
     for term in terms {
         if term == "headers" {
             clause.fields = Fields::None;
+            about_fields += 1;
             continue;
         }
         let (key, value) = term
@@ -153,17 +188,28 @@ fn parse_clause(text: &str) -> Result<Clause, Error> {
             }
             "actor" => clause.actors.extend(alternatives().map(NameId::of)),
             "subject" => clause.subjects.extend(alternatives().map(NameId::of)),
-            "field" => clause.fields = Fields::Named(alternatives().map(str::to_owned).collect()),
+            "field" | "without" => {
+                let names = alternatives().map(str::to_owned).collect();
+                clause.fields = match key {
+                    "field" => Fields::Named(names),
+                    _ => Fields::Without(names),
+                };
+                about_fields += 1;
+            }
             _ => {
-                let known = "kind, seq, actor, subject, field";
+                let known = "kind, seq, actor, subject, field, without";
                 return Err(bad(format!("`{key}` is not a key; the keys are {known}")));
             }
         }
     }
+    if about_fields > 1 {
+        let why = "only one of `field`, `without` and `headers` can say what to show";
+        return Err(bad(why.into()));
+    }
     Ok(clause)
 }
 
-fn parse_range(text: &str) -> Option<RangeInclusive<u64>> {
+pub(crate) fn parse_range(text: &str) -> Option<RangeInclusive<u64>> {
     match text.split_once("..") {
         None => text.parse().ok().map(|seq| seq..=seq),
         Some((first, last)) => {
@@ -225,6 +271,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_named_by_without_is_not_shown() {
+        let selection: Selection = "kind=note without=raw|usage".parse().unwrap();
+        let note = header(Kind::Note, 1, "a");
+        assert!(selection.shows_field(&note, "text") && selection.shows_field(&note, ""));
+        assert!(!selection.shows_field(&note, "raw") && !selection.shows_field(&note, "usage"));
+    }
+
+    #[test]
+    fn only_seqs_that_may_match_are_looked_at() {
+        for (text, expected) in [
+            ("seq=5..9|7..12|13; seq=20", vec![5..=13, 20..=20]),
+            ("seq=90..200", vec![90..=99]),
+            ("seq=100", vec![]),
+            ("seq=3; kind=note", vec![0..=99]),
+        ] {
+            let selection: Selection = text.parse().unwrap();
+            assert_eq!(selection.seqs(100), expected, "{text}");
+        }
+        assert!(Selection::all().seqs(0).is_empty());
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (text, expected) in [
             ("", "empty"),
@@ -233,6 +301,8 @@ mod tests {
             ("color=red", "not a key"),
             ("kind=", "not key=value"),
             ("all; ", "not key=value"),
+            ("field=a without=b", "only one"),
+            ("field=a headers", "only one"),
         ] {
             let message = text.parse::<Selection>().unwrap_err().to_string();
             assert!(message.contains(expected), "{text}: {message}");

@@ -1,0 +1,93 @@
+//! Taking what a selection shows out of the ledger, with its proofs.
+
+use avouch_bundle::{Blobs, Disclosures, Openings, Shown};
+use avouch_ledger::{Entry, Ledger, Run};
+use avouch_merkle::LeafIndex;
+
+use crate::{Error, Selection};
+
+/// What `selection` shows of a sealed run; `None` where it shows nothing on purpose.
+///
+/// Only the events that may match are read, and the proof comes from the run's stored nodes: showing one of
+/// many events costs about as much as showing one of few.
+///
+/// # Errors
+/// [`Error::NothingSelected`] when a selection other than `none` matches nothing.
+pub fn disclose(
+    ledger: &Ledger,
+    run: &Run,
+    selection: &Selection,
+) -> Result<Option<Disclosures>, Error> {
+    if selection.is_none() {
+        return Ok(None);
+    }
+    let mut events = Vec::new();
+    let mut blobs = Blobs::new();
+    for seq in matching(ledger, run, selection)? {
+        let entry = ledger.event(run, seq)?;
+        events.push(shown(ledger, seq, &entry, selection, &mut blobs)?);
+    }
+    if events.is_empty() {
+        return Err(Error::NothingSelected {
+            name: run.info.name.clone(),
+        });
+    }
+    let seqs: Vec<LeafIndex> = events.iter().map(|shown| LeafIndex(shown.seq)).collect();
+    Ok(Some(Disclosures {
+        proof: ledger.prove_events(run, &seqs)?,
+        events,
+        blobs,
+    }))
+}
+
+/// The events that the selection shows, ascending.
+fn matching(ledger: &Ledger, run: &Run, selection: &Selection) -> Result<Vec<u64>, Error> {
+    let mut seqs = Vec::new();
+    for range in selection.seqs(run.size) {
+        for (seq, event) in (*range.start()..).zip(ledger.events_in(run, range.clone())) {
+            if selection.shows(&event?.header_at(seq)?) {
+                seqs.push(seq);
+            }
+        }
+    }
+    Ok(seqs)
+}
+
+/// What the selection shows of one event.
+fn shown(
+    ledger: &Ledger,
+    seq: u64,
+    entry: &Entry,
+    selection: &Selection,
+    blobs: &mut Blobs,
+) -> Result<Shown, Error> {
+    let header = entry.event.header_at(seq)?;
+    let mut fields = Vec::new();
+    for (index, field) in (0u64..).zip(entry.body.fields()) {
+        // Leaf 0, which counts the fields, is opened with any of them.
+        if index > 0 && !selection.shows_field(&header, field.name()) {
+            continue;
+        }
+        if let Some(reference) = (index > 0).then(|| field.blob()).flatten()
+            && let Some(bytes) = ledger.blob(&reference.digest)?
+        {
+            blobs.insert(bytes);
+        }
+        fields.push((index, field.clone()));
+    }
+    // Alone, leaf 0 is shown where all fields are: that there are none is then part of the answer.
+    let openings = if fields.len() > 1 || selection.shows_field(&header, "") {
+        let indices: Vec<LeafIndex> = fields.iter().map(|(index, _)| LeafIndex(*index)).collect();
+        Some(Openings {
+            proof: entry.body.proof(&indices)?,
+            fields,
+        })
+    } else {
+        None
+    };
+    Ok(Shown {
+        seq,
+        event: entry.event,
+        openings,
+    })
+}
