@@ -26,6 +26,7 @@ mod show;
 mod view;
 
 pub use avouch_ingest::Draft;
+pub use avouch_privacy::Selection;
 pub use check::{SeenFile, read_policy, verify_files};
 pub use claims::{Judged, read_claims};
 pub use durable::{temporary_file, write_file};
@@ -35,7 +36,6 @@ pub use keys::{KeyInfo, KeyStore, Secret};
 pub use random::Randomness;
 pub use record::{NewRun, Recorder};
 pub use recover::Recovery;
-pub use avouch_privacy::Selection;
 pub use show::BundleView;
 pub use view::{EventView, printable, time_text};
 

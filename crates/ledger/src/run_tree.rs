@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 
 use avouch_merkle::{
-    Digest, Frontier, LeafIndex, Node, NodeReader, TreeSize, multi_from_nodes, root, root_from_nodes,
+    Digest, Frontier, LeafIndex, Node, NodeReader, TreeSize, multi_from_nodes, root,
+    root_from_nodes,
 };
 use avouch_trace::Event;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, TransactionBehavior, params};
@@ -125,22 +126,19 @@ impl NodeReader for RunTree<'_> {
         let node = leaves.get(first..first + (1 << level));
         let node = node.map(|leaves| root(leaves.iter().copied()));
         *read = Some((block, leaves));
-        node.ok_or_else(|| Error::Merkle(avouch_merkle::Error::IndexOutOfRange {
-            index: index << level,
-            size: block << STORED_LEVEL,
-        }))
+        node.ok_or_else(|| {
+            Error::Merkle(avouch_merkle::Error::IndexOutOfRange {
+                index: index << level,
+                size: block << STORED_LEVEL,
+            })
+        })
     }
 }
 
 /// Keeps a node of a run that is being sealed.
 pub(crate) fn insert(conn: &Connection, run: RunIndex, node: &Node) -> Result<(), Error> {
     conn.prepare_cached("INSERT INTO run_nodes (run, level, idx, hash) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![
-            run.0,
-            node.level,
-            key(node.index),
-            node.digest.0
-        ])?;
+        .execute(params![run.0, node.level, key(node.index), node.digest.0])?;
     Ok(())
 }
 

@@ -30,7 +30,10 @@ fn a_statement_of_another_kind_is_logged_under_a_checkpoint_of_its_own() {
     seal(&ledger, &[second]).unwrap();
     let logged = ledger.statement(second).unwrap().unwrap();
     let before = ledger.statement(first).unwrap().unwrap();
-    assert_eq!(logged.manifest.previous, Some(before.statement.statement_id()));
+    assert_eq!(
+        logged.manifest.previous,
+        Some(before.statement.statement_id())
+    );
     assert!(ledger.receipt(LeafIndex(1), &log_key()).unwrap().is_some());
     drop(ledger);
     assert_eq!(fsck(&path).finding, None);
@@ -65,14 +68,19 @@ fn a_run_enters_only_by_sealing_and_only_the_logs_key_signs_the_log() {
     assert!(matches!(refused, Err(Error::RunStatement)), "{refused:?}");
     let other = statement(&issuer_key(), CONTENT_TYPE, b"\xa0");
     let refused = ledger.enter(&other, &issuer_key());
-    assert!(matches!(refused, Err(Error::WrongKey { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::WrongKey { .. })),
+        "{refused:?}"
+    );
     assert_eq!(ledger.log_size().unwrap(), TreeSize(0));
 }
 
 #[test]
 fn a_bad_signature_in_the_issuers_name_is_refused() {
     let (_folder, _, ledger) = new_ledger();
-    let mut bytes = statement(&issuer_key(), CONTENT_TYPE, b"\xa0").as_bytes().to_vec();
+    let mut bytes = statement(&issuer_key(), CONTENT_TYPE, b"\xa0")
+        .as_bytes()
+        .to_vec();
     // The signature is what the stored form ends in; s keeps its range.
     let r = bytes.len() - 40;
     bytes[r] ^= 1;

@@ -100,7 +100,9 @@ impl Selection {
         for clause in &self.clauses {
             match clause.seqs.is_empty() {
                 true => ranges.push((0, last)),
-                false => ranges.extend(clause.seqs.iter().map(|r| (*r.start(), last.min(*r.end())))),
+                false => {
+                    ranges.extend(clause.seqs.iter().map(|r| (*r.start(), last.min(*r.end()))))
+                }
             }
         }
         ranges.retain(|(first, last)| first <= last);
@@ -108,11 +110,16 @@ impl Selection {
         let mut merged: Vec<(u64, u64)> = Vec::new();
         for (first, last) in ranges {
             match merged.last_mut() {
-                Some(before) if first <= before.1.saturating_add(1) => before.1 = before.1.max(last),
+                Some(before) if first <= before.1.saturating_add(1) => {
+                    before.1 = before.1.max(last)
+                }
                 _ => merged.push((first, last)),
             }
         }
-        merged.into_iter().map(|(first, last)| first..=last).collect()
+        merged
+            .into_iter()
+            .map(|(first, last)| first..=last)
+            .collect()
     }
 }
 

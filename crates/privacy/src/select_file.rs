@@ -123,7 +123,10 @@ mod tests {
             ),
             ("[[show]]", "all"),
             ("show = []", "none"),
-            ("[[show]]\nsubject = ['tool:x']\nwithout = ['raw']", "subject=tool:x without=raw"),
+            (
+                "[[show]]\nsubject = ['tool:x']\nwithout = ['raw']",
+                "subject=tool:x without=raw",
+            ),
         ] {
             let from_file = Selection::from_toml(toml).unwrap();
             assert_eq!(from_file, expression.parse().unwrap(), "{toml}");
@@ -137,7 +140,10 @@ mod tests {
             ("[[show]]\nfields = ['a']", "unknown field"),
             ("[[show]]\nfield = []", "`field` is empty"),
             ("[[show]]\nkind = []", "`kind` is empty"),
-            ("[[show]]\nkind = ['tool_call']", "[[show]] 1: `tool_call` is not a kind"),
+            (
+                "[[show]]\nkind = ['tool_call']",
+                "[[show]] 1: `tool_call` is not a kind",
+            ),
             ("[[show]]\nseq = ['9..3']", "is not a seq"),
             ("[[show]]\nfield = ['a']\nheaders = true", "only one"),
         ] {

@@ -10,7 +10,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{Counts, count};
 use crate::log::{
-    LogEntry, LoggedStatement, Nodes, key, last_checkpoint, open_checkpoint, parse_statement, statement_where,
+    LogEntry, LoggedStatement, Nodes, key, last_checkpoint, open_checkpoint, parse_statement,
+    statement_where,
 };
 use crate::lookup::stored_run;
 use crate::progress::Meter;
