@@ -32,6 +32,12 @@
 //!   whatever the next segment's events table must know: registers, gates, the last header's time.
 //!
 //! # For the events table
+//! Tuples and multiplicities may read main columns of this and the next row, and constants,
+//! but neither periodic columns (the library cannot evaluate those there) nor the selectors of first,
+//! last and transition rows (those are *not* 0 and 1 but multiples): commit a flag instead.
+//! Every table also sends its blinding once: `blind::eval` with [`blind::WIDTH`](crate::blind::WIDTH)
+//! columns of its own, which its trace generator fills from what it is given, in the first row.
+//!
 //! Constants that the public inputs determine (claims, segment's first index, number of events,
 //! whether a side is a boundary) belong in the AIR's own constants: prover and verifier build the
 //! AIR from the same public inputs. Its height is [`rows_for`], never the

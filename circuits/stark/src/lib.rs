@@ -7,6 +7,10 @@
 //!
 //! `docs/stark.md` has every column and constraint, what stays hidden, and the security levels.
 //!
+//! # Under construction
+//! The events table here sends headers and judges nothing yet: proofs show the root and the size, and
+//! no claim. Nothing outside this crate's tests may use it before that.
+//!
 //! # What this is not
 //! The claims' meaning is `avouch-claims`'; who signed R is the statement's business.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -14,8 +18,39 @@
 
 extern crate alloc;
 
+pub mod blind;
 pub mod bus;
+mod config;
+mod error;
 pub mod events;
 mod field;
+mod hub;
+mod preset;
+mod proof;
+#[cfg(feature = "prove")]
+mod prove;
+mod segment;
+mod sha;
+mod statement;
+mod table;
+mod tree;
+mod verify;
+mod wire;
 
+pub use error::Error;
 pub use field::{Challenge, Val};
+pub use preset::Preset;
+#[cfg(feature = "prove")]
+pub use prove::{Options, prove};
+pub use statement::Public;
+pub use verify::{Verified, verify};
+
+/// The most events of a run that can be proven. Indices have to fit a field element, and spans the
+/// tree table's bits.
+pub const MAX_EVENTS: u64 = 1 << 22;
+/// The fewest events of a segment, but for a run's last or only one.
+pub const MIN_SEGMENT: u64 = 256;
+/// The most events of a segment: with more, a table would be too high for the field.
+pub const MAX_SEGMENT: u64 = 1 << 14;
+/// The longest proof of one segment, in bytes, which bounds a verifier's memory.
+pub const MAX_SEGMENT_LEN: usize = 1 << 23;

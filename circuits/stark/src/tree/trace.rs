@@ -1,0 +1,146 @@
+//! Fills the tree table, and says what is to be hashed for it.
+
+use alloc::vec::Vec;
+
+use avouch_merkle::{Digest, hash_leaf, hash_node};
+use avouch_trace::Event;
+use p3_field::PrimeCharacteristicRing;
+use p3_matrix::dense::RowMajorMatrix;
+
+use super::air::*;
+use super::spans::Span;
+use crate::sha::Message;
+use crate::{Val, blind};
+
+/// A node, in the order of rows and messages.
+struct Node {
+    span: Span,
+    /// The message, padded.
+    blocks: [[u32; 16]; 2],
+    digest: Digest,
+}
+
+/// The nodes below the exported ones.
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    /// The digests of the exported spans, in their order.
+    pub(crate) exports: Vec<Digest>,
+}
+
+impl Tree {
+    /// The trees of these spans over `events`, the first of which has index `first` in the run.
+    pub(crate) fn new(spans: &[Span], first: u64, events: &[Event]) -> Self {
+        let mut tree = Self {
+            nodes: Vec::new(),
+            exports: Vec::new(),
+        };
+        for span in spans {
+            let digest = tree.build(*span, first, events);
+            tree.exports.push(digest);
+        }
+        tree
+    }
+
+    fn build(&mut self, span: Span, first: u64, events: &[Event]) -> Digest {
+        let mut message = [0_u8; 128];
+        let (digest, len) = match span.split() {
+            None => {
+                let event = events[(span.first - first) as usize].to_cbor();
+                message[1..=event.len()].copy_from_slice(&event);
+                (hash_leaf(&event), 1 + event.len())
+            }
+            Some((left, right)) => {
+                let (left, right) = (
+                    self.build(left, first, events),
+                    self.build(right, first, events),
+                );
+                message[0] = 1;
+                message[1..33].copy_from_slice(left.as_bytes());
+                message[33..65].copy_from_slice(right.as_bytes());
+                (hash_node(&left, &right), 65)
+            }
+        };
+        message[len] = 0x80;
+        message[126..].copy_from_slice(&(8 * len as u16).to_be_bytes());
+        let blocks = core::array::from_fn(|block| {
+            core::array::from_fn(|word| {
+                let at = 64 * block + 4 * word;
+                u32::from_be_bytes([
+                    message[at],
+                    message[at + 1],
+                    message[at + 2],
+                    message[at + 3],
+                ])
+            })
+        });
+        self.nodes.push(Node {
+            span,
+            blocks,
+            digest,
+        });
+        digest
+    }
+
+    /// What the SHA-256 table has to hash, the node of row i being message i.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = Message> {
+        self.nodes.iter().map(|node| Message {
+            blocks: node.blocks.to_vec(),
+            format: [node.span.count > 1; 2],
+        })
+    }
+
+    /// The table.
+    pub(crate) fn trace(&self, rows: usize, blinding: &[Val; blind::WIDTH]) -> RowMajorMatrix<Val> {
+        let mut values = Val::zero_vec(rows * WIDTH);
+        let mut cells = values.chunks_exact_mut(WIDTH);
+        for (id, node) in self.nodes.iter().enumerate() {
+            if let Some(row) = cells.next() {
+                fill(row, id, node);
+            }
+        }
+        for row in cells {
+            row[SMALL_POWER] = Val::ONE;
+            row[LEFT] = Val::ONE;
+        }
+        values[BLIND..WIDTH].copy_from_slice(blinding);
+        RowMajorMatrix::new(values, WIDTH)
+    }
+}
+
+fn fill(row: &mut [Val], id: usize, node: &Node) {
+    let inner = node.span.split();
+    for (block, words) in node.blocks.iter().enumerate() {
+        for (i, &word) in words.iter().enumerate() {
+            // An inner node's first block stands a byte later: see `sha`.
+            let shifted = block == 0 && inner.is_some();
+            let follows = words.get(i + 1).map_or(0, |next| next >> 24);
+            let word = if shifted { (word << 8) | follows } else { word };
+            row[MESSAGE + 32 * block + 2 * i] = Val::from_u32(word >> 16);
+            row[MESSAGE + 32 * block + 2 * i + 1] = Val::from_u32(word & 0xffff);
+        }
+    }
+    for (i, bytes) in node.digest.as_bytes().chunks_exact(2).enumerate() {
+        row[DIGEST + i] = Val::from_u16(u16::from_be_bytes([bytes[0], bytes[1]]));
+    }
+    row[ID] = Val::from_usize(id);
+    row[IS_LEAF] = Val::from_bool(inner.is_none());
+    row[IS_INNER] = Val::from_bool(inner.is_some());
+    row[FIRST] = Val::from_u64(node.span.first);
+    row[COUNT] = Val::from_u64(node.span.count);
+    let (left, right) = inner.map_or((1, 1), |(left, right)| (left.count, right.count));
+    row[RIGHT] = Val::from_u64(right);
+    let exponent = left.ilog2();
+    for bit in 0..5 {
+        row[EXPONENT + bit] = Val::from_u32((exponent >> bit) & 1);
+    }
+    row[SMALL_POWER] = Val::from_u32(1 << (exponent & 7));
+    row[LEFT] = Val::from_u64(left);
+    row[LAST_BYTE] = Val::from_u32(if inner.is_some() {
+        node.blocks[1][0] >> 24
+    } else {
+        0
+    });
+    for bit in 0..FEWER_BITS {
+        row[FEWER + bit] = Val::from_u64(((left - right) >> bit) & 1);
+    }
+}
