@@ -196,6 +196,12 @@ pub(crate) trait Importer {
         Err(Fault::malformed("not a binary format"))
     }
 
+    /// Before a record that cannot be read leaves an error event. A format that has put its run's start
+    /// off starts it here.
+    fn skip(&mut self, _run: &mut Run<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// After the last record. The run, if still open, is ended afterwards.
     fn finish(&mut self, _run: &mut Run<'_>) -> Result<(), Fault> {
         Ok(())

@@ -58,6 +58,7 @@ impl Consumer for Import<'_, '_> {
         if self.given != Some(place) {
             self.run.source_bytes(record);
         }
+        self.importer.skip(self.run)?;
         self.run.emit_bad(record, reason)
     }
 

@@ -217,6 +217,12 @@ impl<'a> Run<'a> {
 
     /// Opens a run and writes its event 0. The previous run, if open, is ended first.
     pub(crate) fn start(&mut self, start: Start) -> Result<(), Fault> {
+        if let Some(parent) = start.draft.parent {
+            // Refused before anything is open: event 0 would be missing from what is.
+            return Err(Fault::malformed(format!(
+                "parent {parent} is not the seq of an earlier event: this is event 0"
+            )));
+        }
         self.end()?;
         self.close()?;
         let input = InputId {

@@ -299,6 +299,38 @@ fn skipping_bad_lines_records_each_as_an_error_with_its_bytes() {
 }
 
 #[test]
+fn a_bad_line_after_the_first_takes_nothing_from_what_that_says() {
+    let options = Options {
+        skip_bad: true,
+        ..Options::default()
+    };
+    for bad in [
+        "not json",
+        r#"{"kind":"run-start","parent":9}"#,
+        r#"{"kind":"run-start","fields":{"site":"here"}}"#,
+    ] {
+        let first = r#"{"avouch":1,"run":{"agent":"planner","fields":{"site":"lab"}}}"#;
+        let input = format!("{first}\n{bad}\n{{\"kind\":\"note\"}}\n");
+        let (store, result) = try_with(input.as_bytes(), &options);
+        result.unwrap();
+        assert_eq!(store.runs.len(), 1, "{bad}");
+        let run = &store.runs[0];
+        assert_eq!(run.info.agent, "planner", "{bad}");
+        let kinds: Vec<Kind> = run.events.iter().map(|event| event.kind).collect();
+        assert_eq!(
+            kinds,
+            [Kind::RunStart, Kind::Error, Kind::Note, Kind::RunEnd],
+            "{bad}"
+        );
+        assert_eq!(
+            text(&run.events[0], "site").as_deref(),
+            Some("lab"),
+            "{bad}"
+        );
+    }
+}
+
+#[test]
 fn a_cut_last_line_is_refused_or_marks_the_end_as_interrupted() {
     let input = b"{\"kind\":\"note\"}\n{\"kind\":\"no";
     assert!(refused(Format::Avouch, input).contains("line 2: EOF"));

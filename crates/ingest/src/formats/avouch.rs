@@ -137,6 +137,15 @@ struct Avouch {
     end: Option<Draft>,
 }
 
+impl Avouch {
+    /// What the first line says about the run, or that nothing does.
+    fn take_start(&mut self) -> Start {
+        self.start
+            .take()
+            .unwrap_or_else(|| Start::new(SPEC.currency))
+    }
+}
+
 impl Importer for Avouch {
     fn record(&mut self, record: &str, run: &mut Run<'_>) -> Result<(), Fault> {
         if self.end.is_some() {
@@ -158,17 +167,22 @@ impl Importer for Avouch {
                 return Err(Fault::malformed("a run-start may only be the first event"));
             }
             Kind::RunStart => {
-                let mut start = self
-                    .start
-                    .take()
-                    .unwrap_or_else(|| Start::new(SPEC.currency));
-                let header_fields = std::mem::take(&mut start.draft.fields);
-                for (name, _) in &header_fields {
-                    if draft.fields.iter().any(|(other, _)| other == name) {
-                        let reason = format!("field {name:?} is in the first line already");
-                        return Err(Fault::malformed(reason));
+                // Whatever is refused here leaves the first line for the run that begins without it.
+                if draft.parent.is_some() {
+                    return Err(Fault::malformed(
+                        "a run-start has no parent: nothing is before it",
+                    ));
+                }
+                if let Some(start) = &self.start {
+                    for (name, _) in &start.draft.fields {
+                        if draft.fields.iter().any(|(other, _)| other == name) {
+                            let reason = format!("field {name:?} is in the first line already");
+                            return Err(Fault::malformed(reason));
+                        }
                     }
                 }
+                let mut start = self.take_start();
+                let header_fields = std::mem::take(&mut start.draft.fields);
                 start.draft = draft;
                 start.draft.fields.extend(header_fields);
                 start.is_record = true;
@@ -177,11 +191,7 @@ impl Importer for Avouch {
             _ => {}
         }
         if !run.is_open() {
-            run.start(
-                self.start
-                    .take()
-                    .unwrap_or_else(|| Start::new(SPEC.currency)),
-            )?;
+            run.start(self.take_start())?;
         }
         if draft.kind == Kind::RunEnd {
             let raw = run.take_raw();
@@ -189,6 +199,14 @@ impl Importer for Avouch {
             return Ok(());
         }
         run.emit(draft).map(drop)
+    }
+
+    fn skip(&mut self, run: &mut Run<'_>) -> Result<(), Fault> {
+        self.begun = true;
+        if run.is_open() {
+            return Ok(());
+        }
+        run.start(self.take_start())
     }
 
     fn finish(&mut self, run: &mut Run<'_>) -> Result<(), Fault> {
