@@ -42,7 +42,7 @@ impl Blinded {
 
 fn tuple<AB: AirBuilder>(values: &[AB::Var], table: Blinded) -> Vec<AB::Expr> {
     let mut fields = alloc::vec![AB::Expr::from_u8(table as u8)];
-    fields.extend(values.iter().map(|&value| AB::Expr::from(value.into())));
+    fields.extend(values.iter().map(|&value| -> AB::Expr { value.into() }));
     fields
 }
 

@@ -41,7 +41,7 @@ type Challenger = SerializingChallenger32<Val, HashChallenger<u8, Keccak256Hash,
 pub(crate) type Config = StarkConfig<Pcs, Challenge, Challenger>;
 
 /// Random columns beside each committed matrix: one for each coordinate of the challenge field.
-const RANDOM_COLUMNS: usize = 5;
+pub(crate) const RANDOM_COLUMNS: usize = 5;
 
 /// The proof system for one proof. `transcript` is what the proof is about, and begins the hash
 /// that all challenges come from. `seed` is what the prover hides with; a verifier draws nothing.

@@ -43,6 +43,9 @@ pub enum Error {
     /// The options make no sense.
     #[error("segments of {0} events: {min} to {max} are possible", min = crate::MIN_SEGMENT, max = crate::MAX_SEGMENT)]
     SegmentSize(u64),
+    /// No state can join the segments.
+    #[error(transparent)]
+    Segment(#[from] crate::events::SegmentError),
     /// The prover failed, which is a bug.
     #[error("the prover failed: {0}")]
     Prover(String),

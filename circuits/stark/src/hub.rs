@@ -1,7 +1,7 @@
 //! The hub: the table of bytes, what everybody may know, and the blinding of all other tables.
 //!
 //! Its 256 rows hold the bytes 0..=255 and how often each was sent. Its first row also receives the
-//! nodes that the proof shows, which the verifier puts into the constraints as constants.
+//! nodes that the proof shows and the commitments at its sides, which the verifier puts into the constraints as constants.
 
 use alloc::vec::Vec;
 
@@ -14,6 +14,7 @@ use p3_matrix::dense::RowMajorMatrix;
 
 use crate::Val;
 use crate::blind::{self, Blinded};
+use crate::boundary::{COMMITMENT, commitment_fields};
 use crate::bus;
 use crate::tree::Span;
 
@@ -35,8 +36,18 @@ pub(crate) const ROWS: usize = 256;
 #[derive(Clone, Debug)]
 pub(crate) struct HubAir {
     pub(crate) exports: Vec<(Span, Digest)>,
+    /// The commitments at the segment's two sides.
+    pub(crate) commitments: [Option<Digest>; 2],
+}
+
+impl HubAir {
     /// The tables that there are beside the hub.
-    pub(crate) tables: Vec<Blinded>,
+    fn tables(&self) -> impl Iterator<Item = Blinded> {
+        let boundary = self.commitments.iter().any(Option::is_some);
+        Blinded::ALL
+            .into_iter()
+            .filter(move |&table| table != Blinded::Boundary || boundary)
+    }
 }
 
 impl BaseAir<Val> for HubAir {
@@ -71,7 +82,17 @@ impl<AB: InteractionBuilder<F = Val>> Air<AB> for HubAir {
             let once = -Count::bounded(row[IS_FIRST].into(), 1);
             builder.push_interaction(bus::NODE, fields, once);
         }
-        for &table in &self.tables {
+        for (side, digest) in self.commitments.iter().enumerate() {
+            if let Some(digest) = digest {
+                let once = -Count::bounded(row[IS_FIRST].into(), 1);
+                builder.push_interaction(
+                    COMMITMENT,
+                    commitment_fields::<AB::Expr>(side, digest),
+                    once,
+                );
+            }
+        }
+        for table in self.tables() {
             let at = BLIND + blind::RANDOM * table as usize;
             blind::receive(builder, row[IS_FIRST], &row[at..at + blind::RANDOM], table);
         }

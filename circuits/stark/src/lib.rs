@@ -7,10 +7,6 @@
 //!
 //! `docs/stark.md` has every column and constraint, what stays hidden, and the security levels.
 //!
-//! # Under construction
-//! The events table here sends headers and judges nothing yet: proofs show the root and the size, and
-//! no claim. Nothing outside this crate's tests may use it before that.
-//!
 //! # What this is not
 //! The claims' meaning is `avouch-claims`'; who signed R is the statement's business.
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -19,6 +15,7 @@
 extern crate alloc;
 
 pub mod blind;
+mod boundary;
 pub mod bus;
 mod config;
 mod error;
@@ -29,6 +26,7 @@ mod preset;
 mod proof;
 #[cfg(feature = "prove")]
 mod prove;
+mod security;
 mod segment;
 mod sha;
 mod statement;
@@ -37,11 +35,17 @@ mod tree;
 mod verify;
 mod wire;
 
+#[cfg(test)]
+mod forgeries;
+#[cfg(test)]
+mod lies;
+
 pub use error::Error;
 pub use field::{Challenge, Val};
 pub use preset::Preset;
 #[cfg(feature = "prove")]
 pub use prove::{Options, prove};
+pub use security::Security;
 pub use statement::Public;
 pub use verify::{Verified, verify};
 
@@ -51,6 +55,6 @@ pub const MAX_EVENTS: u64 = 1 << 22;
 /// The fewest events of a segment, but for a run's last or only one.
 pub const MIN_SEGMENT: u64 = 256;
 /// The most events of a segment: with more, a table would be too high for the field.
-pub const MAX_SEGMENT: u64 = 1 << 14;
+pub const MAX_SEGMENT: u64 = 1 << 12;
 /// The longest proof of one segment, in bytes, which bounds a verifier's memory.
 pub const MAX_SEGMENT_LEN: usize = 1 << 23;

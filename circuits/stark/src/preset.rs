@@ -1,11 +1,15 @@
 //! The proof system's parameters, in named sets that a verifier knows.
 
 /// A named set of parameters. There is no other way to choose them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Preset {
     /// The default: at least 100 bits by a proven bound.
+    #[default]
     Proven100,
+    /// For this crate's own tests of what the constraints catch: quick, and of no worth otherwise.
+    #[cfg(test)]
+    Quick,
 }
 
 /// What a preset fixes.
@@ -37,6 +41,8 @@ impl Preset {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Proven100 => "proven-100",
+            #[cfg(test)]
+            Self::Quick => "quick",
         }
     }
 
@@ -49,11 +55,17 @@ impl Preset {
     pub(crate) const fn id(self) -> u8 {
         match self {
             Self::Proven100 => 1,
+            #[cfg(test)]
+            Self::Quick => 255,
         }
     }
 
     /// The preset of this number.
     pub(crate) fn from_id(id: u8) -> Option<Self> {
+        #[cfg(test)]
+        if id == Self::Quick.id() {
+            return Some(Self::Quick);
+        }
         Self::ALL.into_iter().find(|preset| preset.id() == id)
     }
 
@@ -61,13 +73,24 @@ impl Preset {
         match self {
             Self::Proven100 => Parameters {
                 log_blowup: 3,
-                queries: 60,
+                queries: 59,
                 query_work: 16,
                 fold_work: 0,
                 batch_work: 0,
                 log_arity: 3,
                 log_final: 0,
                 cap_height: 4,
+            },
+            #[cfg(test)]
+            Self::Quick => Parameters {
+                log_blowup: 2,
+                queries: 2,
+                query_work: 0,
+                fold_work: 0,
+                batch_work: 0,
+                log_arity: 3,
+                log_final: 0,
+                cap_height: 0,
             },
         }
     }

@@ -8,8 +8,8 @@
 //! | 4 | events in each segment but the last, big-endian |
 //! | ... | the segments, in order |
 //!
-//! A segment is the digests of its exported nodes (their number follows from its place), the length of
-//! what follows (4 bytes, big-endian), and the batch proof in the form of `wire`. How many segments
+//! A segment is the digests of its exported nodes (their number follows from its place), the 32 bytes
+//! of the commitment to the state after it (unless it is the last), the length of what follows (4 bytes, big-endian), and the batch proof in the form of `wire`. How many segments
 //! there are follows from the run's size. Nothing follows the last.
 
 use alloc::vec::Vec;
@@ -37,6 +37,8 @@ pub(crate) struct Proof {
 /// One segment.
 pub(crate) struct SegmentProof {
     pub(crate) exports: Vec<Digest>,
+    /// The commitment to the state after it, unless it is the last.
+    pub(crate) outgoing: Option<Digest>,
     pub(crate) batch: Vec<u8>,
 }
 
@@ -74,7 +76,8 @@ impl Proof {
         let length = u64::from(reader.number()?);
         // A run of one segment has one encoding: its length is the run's.
         let fits = (MIN_SEGMENT..=MAX_SEGMENT).contains(&length) && length < public.size;
-        if !fits && !(length == public.size && length <= MAX_SEGMENT) {
+        let single = length == public.size && length <= MAX_SEGMENT;
+        if !(fits || single) {
             return Err(Error::Malformed {
                 at: 6,
                 what: "the length of a segment",
@@ -84,9 +87,13 @@ impl Proof {
         for segment in segments(public.size, length) {
             let mut exports = Vec::new();
             for _ in exported(&segment) {
-                let digest = reader.take(32, "a node's digest")?;
-                exports.push(Digest(digest.try_into().unwrap_or_default()));
+                exports.push(reader.digest()?);
             }
+            let outgoing = if segment.is_last() {
+                None
+            } else {
+                Some(reader.digest()?)
+            };
             let at = reader.at;
             let len = reader.number()? as usize;
             if len > MAX_SEGMENT_LEN {
@@ -97,6 +104,7 @@ impl Proof {
             }
             parts.push(SegmentProof {
                 exports,
+                outgoing,
                 batch: reader.take(len, "a segment's proof")?.to_vec(),
             });
         }
@@ -120,6 +128,7 @@ impl SegmentProof {
         for digest in &self.exports {
             bytes.extend(digest.as_bytes());
         }
+        bytes.extend(self.outgoing.iter().flat_map(|digest| digest.as_bytes()));
         bytes.extend((self.batch.len() as u32).to_be_bytes());
         bytes.extend(&self.batch);
     }
@@ -140,6 +149,11 @@ impl<'a> Reader<'a> {
         let taken = self.bytes.get(self.at..end).ok_or(malformed)?;
         self.at = end;
         Ok(taken)
+    }
+
+    fn digest(&mut self) -> Result<Digest, Error> {
+        let bytes = self.take(32, "a digest of 32 bytes")?;
+        Ok(Digest(bytes.try_into().unwrap_or_default()))
     }
 
     fn number(&mut self) -> Result<u32, Error> {

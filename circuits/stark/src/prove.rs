@@ -1,9 +1,10 @@
 //! Proving.
 
+use std::collections::BTreeMap;
 use std::string::ToString;
 use std::vec::Vec;
 
-use avouch_claims::State;
+use avouch_claims::{Claims, State};
 use avouch_trace::{Event, Header};
 use p3_batch_stark::{ProverData, StarkInstance, prove_batch};
 use p3_field::PrimeCharacteristicRing;
@@ -11,13 +12,13 @@ use p3_matrix::dense::RowMajorMatrix;
 use rand_core::CryptoRng;
 
 use crate::blind::{self, Blinded};
-use crate::bus::ByteCounts;
+use crate::boundary::{BoundaryAir, Opening};
 use crate::config::config;
 use crate::error::Error;
-use crate::events::{self, Segment};
+use crate::events::{EventsAir, EventsWitness, Segment};
 use crate::preset::Preset;
 use crate::proof::{Proof, SegmentProof};
-use crate::segment::{Layout, segments};
+use crate::segment::{Layout, blocks, segments};
 use crate::statement::{Part, Public, transcript};
 use crate::table::Table;
 use crate::tree::{Tree, exported, join};
@@ -28,16 +29,50 @@ use crate::{MAX_EVENTS, MAX_SEGMENT, MIN_SEGMENT, Val, hub, sha, wire};
 pub struct Options {
     /// The parameters.
     pub preset: Preset,
-    /// How many events each segment has: more is smaller and faster, and needs more memory.
-    pub segment: u64,
+    /// How many events each segment has: more is smaller and faster, and needs more memory. `None`
+    /// is one segment for up to 1,024 events, and as many events as about 1.5 GB allow for more.
+    pub segment: Option<u64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             preset: Preset::Proven100,
-            segment: 1024,
+            segment: None,
         }
+    }
+}
+
+/// The most events that are proven in one segment unless told.
+const WHOLE: u64 = 1024;
+/// The blocks that a segment of a longer run hashes at most, unless told.
+const BLOCKS: usize = 2048;
+
+impl Options {
+    /// The length of segments, for a run of this size.
+    pub(crate) fn length(&self, claims: &Claims, size: u64) -> Result<u64, Error> {
+        if let Some(length) = self.segment {
+            let fits = (MIN_SEGMENT..=MAX_SEGMENT).contains(&length);
+            return if fits {
+                Ok(length.min(size))
+            } else {
+                Err(Error::SegmentSize(length))
+            };
+        }
+        if size <= WHOLE {
+            return Ok(size);
+        }
+        // As long as all segments stay within the blocks; where they begin decides a little.
+        let fits = |length: u64| {
+            segments(size, length)
+                .take(64)
+                .all(|segment| blocks(claims, segment).is_ok_and(|blocks| blocks <= BLOCKS))
+        };
+        Ok((MIN_SEGMENT..=512)
+            .rev()
+            .step_by(16)
+            .find(|&length| fits(length))
+            .unwrap_or(MIN_SEGMENT))
     }
 }
 
@@ -56,55 +91,58 @@ pub fn prove(
     if size == 0 || size > MAX_EVENTS {
         return Err(Error::Size(size));
     }
-    if !(MIN_SEGMENT..=MAX_SEGMENT).contains(&options.segment) {
-        return Err(Error::SegmentSize(options.segment));
-    }
     let headers = judge(public, events)?;
-    let length = options.segment.min(size);
-    let mut bytes = Proof::begin(options.preset, length);
-    let number = segments(size, length).len() as u32;
-    let mut nodes = std::collections::BTreeMap::new();
-    let trees: Vec<Tree> = segments(size, length)
-        .map(|segment| Tree::new(&exported(&segment), segment.first, &events[segment.range()]))
-        .collect();
-    for (segment, tree) in segments(size, length).zip(&trees) {
-        nodes.extend(
-            exported(&segment)
-                .into_iter()
-                .zip(tree.exports.iter().copied()),
-        );
+    let length = options.length(&public.claims, size)?;
+    let mut nodes = BTreeMap::new();
+    for segment in segments(size, length) {
+        let spans = exported(&segment);
+        let tree = Tree::new(&spans, segment.first, &events[segment.range()]);
+        nodes.extend(spans.into_iter().zip(tree.exports));
     }
     if size != public.size || join(size, &nodes) != Some(public.root) {
         return Err(Error::NotTheRoot);
     }
-    drop(trees);
-    let mut state = State::new(&public.claims);
+    let mut bytes = Proof::begin(options.preset, length);
+    let number = segments(size, length).len() as u32;
+    let mut memory = None;
+    let mut incoming = None;
     for (index, segment) in segments(size, length).enumerate() {
         progress(index as u32, number);
-        let events = &events[segment.range()];
-        let tree = Tree::new(&exported(&segment), segment.first, events);
+        let tree = Tree::new(&exported(&segment), segment.first, &events[segment.range()]);
+        let air = EventsAir::new(&public.claims, segment)?;
+        let start = memory.unwrap_or_else(|| air.start());
+        let blinding = blindings(rng);
+        let events = air.witness(
+            &headers[segment.range()],
+            &start,
+            &blinding[Blinded::Events as usize],
+        )?;
+        let outgoing = (!segment.is_last()).then(|| Opening::new(&air.slots(&events.after), rng));
+        memory = Some(events.after.clone());
+        let openings = [incoming, outgoing];
+        let boundaries = openings
+            .each_ref()
+            .map(|opening| opening.as_ref().map(|opening| opening.digest));
         let part = Part {
             index: index as u32,
             segments: number,
             segment,
             exports: &tree.exports,
-            boundaries: [None, None],
+            boundaries,
         };
         let transcript = transcript(public, options.preset, &part);
-        let layout = Layout::new(&public.claims, segment, &tree.exports);
-        let headers = &headers[segment.range()];
-        let traces = traces(&layout, &tree, headers, &state, rng);
+        let layout = Layout::new(&public.claims, segment, &tree.exports, boundaries)?;
+        let traces = traces(&layout, &tree, events, &openings, &blinding);
         let batch = prove_segment(options.preset, transcript, &layout, &traces, rng)?;
+        let exports = tree.exports;
         SegmentProof {
-            exports: tree.exports,
+            exports,
+            outgoing: boundaries[1],
             batch,
         }
         .encode(&mut bytes);
-        for header in headers {
-            state
-                .step(header)
-                .map_err(|error| Error::Trace(error.to_string()))?;
-        }
+        let [_, outgoing] = openings;
+        incoming = outgoing;
     }
     progress(number, number);
     Ok(bytes)
@@ -132,33 +170,45 @@ fn judge(public: &Public, events: &[Event]) -> Result<Vec<Header>, Error> {
     }
 }
 
+/// Every table's blinding.
+pub(crate) type Blindings = [[Val; blind::WIDTH]; Blinded::ALL.len()];
+
+pub(crate) fn blindings(rng: &mut impl CryptoRng) -> Blindings {
+    core::array::from_fn(|_| core::array::from_fn(|i| if i == 0 { Val::ONE } else { random(rng) }))
+}
+
 /// The tables' contents, in the layout's order.
 pub(crate) fn traces(
     layout: &Layout,
     tree: &Tree,
-    headers: &[Header],
-    state: &State<'_>,
-    rng: &mut impl CryptoRng,
+    events: EventsWitness,
+    openings: &[Option<Opening>; 2],
+    blinding: &Blindings,
 ) -> Vec<RowMajorMatrix<Val>> {
-    let mut bytes = ByteCounts::default();
-    let blinding: [[Val; blind::WIDTH]; Blinded::ALL.len()] = core::array::from_fn(|_| {
-        core::array::from_fn(|i| if i == 0 { Val::ONE } else { random(rng) })
-    });
     let of = |table: Blinded| &blinding[table as usize];
-    let messages: Vec<_> = tree.messages().collect();
-    let mut traces = Vec::new();
-    // The hub counts what all others send, so it is filled last.
-    for (air, &rows) in layout.airs.iter().zip(&layout.heights) {
-        traces.push(match air {
-            Table::Sha(_) => sha::trace(&messages, rows, of(Blinded::Sha)).0,
-            Table::Tree(_) => tree.trace(rows, of(Blinded::Tree)),
-            Table::Events(air) => {
-                events::trace(air, headers, state, of(Blinded::Events), &mut bytes)
-            }
-            Table::Hub(_) => hub::trace(&bytes, &blinding),
-        });
-    }
-    traces
+    let boundary = layout.airs.iter().find_map(|air| match air {
+        Table::Boundary(air) => Some(air),
+        _ => None,
+    });
+    // The boundary's messages come first: their ids are constants.
+    let sides = openings
+        .iter()
+        .flatten()
+        .filter_map(|opening| boundary.map(|air| air.message(opening)));
+    let first = boundary.map_or(0, BoundaryAir::messages);
+    let messages: Vec<_> = sides.chain(tree.messages()).collect();
+    let mut events_trace = Some(events.trace);
+    let tables = layout.airs.iter().zip(&layout.heights);
+    let filled = tables.map(|(air, &rows)| match air {
+        Table::Sha(_) => sha::trace(&messages, rows, of(Blinded::Sha)).0,
+        Table::Tree(_) => tree.trace(first, rows, of(Blinded::Tree)),
+        Table::Events(_) => events_trace
+            .take()
+            .unwrap_or_else(|| RowMajorMatrix::new(Vec::new(), 1)),
+        Table::Hub(_) => hub::trace(&events.bytes, blinding),
+        Table::Boundary(air) => air.trace(openings, rows, of(Blinded::Boundary)),
+    });
+    filled.collect()
 }
 
 /// A uniform field element: a 31-bit number below the modulus.
@@ -204,7 +254,7 @@ pub(crate) fn prove_segment(
 }
 
 impl Segment {
-    fn range(&self) -> core::ops::Range<usize> {
+    pub(crate) fn range(&self) -> core::ops::Range<usize> {
         self.first as usize..(self.first + self.count) as usize
     }
 }

@@ -7,18 +7,21 @@ use p3_air::{Air, BaseAir};
 use p3_lookup::InteractionBuilder;
 
 use crate::Val;
+use crate::boundary::BoundaryAir;
 use crate::events::EventsAir;
 use crate::hub::HubAir;
 use crate::sha::ShaAir;
 use crate::tree::TreeAir;
 
-/// A table's constraints.
+/// A table's constraints. There are four or five of them in all, so that one is large costs nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug)]
 pub(crate) enum Table {
     Sha(ShaAir),
     Tree(TreeAir),
     Events(EventsAir),
     Hub(HubAir),
+    Boundary(BoundaryAir),
 }
 
 macro_rules! each {
@@ -28,6 +31,7 @@ macro_rules! each {
             Table::Tree($air) => $what,
             Table::Events($air) => $what,
             Table::Hub($air) => $what,
+            Table::Boundary($air) => $what,
         }
     };
 }

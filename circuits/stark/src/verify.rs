@@ -10,7 +10,8 @@ use p3_batch_stark::{BatchProof, ProverData, verify_batch};
 use crate::config::{Config, config};
 use crate::error::Error;
 use crate::preset::Preset;
-use crate::proof::{Proof, SegmentProof};
+use crate::proof::Proof;
+use crate::security;
 use crate::segment::{Layout, segments};
 use crate::statement::{Part, Public, transcript};
 use crate::tree::{exported, join};
@@ -22,6 +23,8 @@ use crate::wire;
 pub struct Verified {
     /// The preset that it was made with.
     pub preset: Preset,
+    /// The security level, for any run and claims.
+    pub security: crate::Security,
     /// How many segments it has.
     pub segments: u32,
 }
@@ -42,39 +45,44 @@ pub fn verify(public: &Public, proof: &[u8]) -> Result<Verified, Error> {
         return Err(Error::OtherRoot);
     }
     let number = proof.segments.len() as u32;
+    let mut incoming = None;
     for (index, (segment, part)) in segments(public.size, proof.length)
         .zip(&proof.segments)
         .enumerate()
     {
+        let boundaries = [incoming, part.outgoing];
         let about = Part {
             index: index as u32,
             segments: number,
             segment,
             exports: &part.exports,
-            boundaries: [None, None],
+            boundaries,
         };
         let transcript = transcript(public, proof.preset, &about);
-        let layout = Layout::new(&public.claims, segment, &part.exports);
+        let layout = Layout::new(&public.claims, segment, &part.exports, boundaries)?;
         let refused = |why: String| Error::Refused {
             segment: index as u32,
             why,
         };
-        guarded(|| verify_segment(proof.preset, transcript, &layout, part)).map_err(refused)?;
+        guarded(|| verify_segment(proof.preset, transcript, &layout, &part.batch))
+            .map_err(refused)?;
+        // What this segment proved its last state to be in is what the next must start from.
+        incoming = part.outgoing;
     }
     Ok(Verified {
         preset: proof.preset,
+        security: proof.preset.security(),
         segments: number,
     })
 }
 
-fn verify_segment(
+pub(crate) fn verify_segment(
     preset: Preset,
     transcript: Vec<u8>,
     layout: &Layout,
-    part: &SegmentProof,
+    batch: &[u8],
 ) -> Result<(), String> {
-    let batch: BatchProof<Config> =
-        wire::from_bytes(&part.batch).map_err(|error| format!("{error}"))?;
+    let batch: BatchProof<Config> = wire::from_bytes(batch).map_err(|error| format!("{error}"))?;
     let degree_bits = layout.degree_bits();
     if batch.degree_bits != degree_bits {
         return Err("its tables have other heights".into());
@@ -82,6 +90,7 @@ fn verify_segment(
     let config = config(preset, transcript, [0; 32]);
     let data = ProverData::from_airs_and_degrees(&config, &layout.airs, &degree_bits)
         .map_err(|error| format!("{error:?}"))?;
+    security::within_limits(&layout.airs, &layout.heights, &data.common.lookups)?;
     let public_values = alloc::vec![Vec::new(); layout.airs.len()];
     verify_batch(&config, &layout.airs, &batch, &public_values, &data.common)
         .map_err(|error| format!("{error}"))

@@ -241,7 +241,7 @@ mod writing {
         )* };
     }
 
-    impl<'w> ser::Serializer for &'w mut Writer {
+    impl ser::Serializer for &mut Writer {
         type Ok = ();
         type Error = WireError;
         type SerializeSeq = Self;

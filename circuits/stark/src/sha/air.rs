@@ -450,7 +450,7 @@ fn eval_messages<AB: AirBuilder>(
 /// The limb of the initial chaining value that is `i`th on the bus.
 fn limb_of(i: usize) -> u32 {
     let word = IV[i / 2];
-    if i % 2 == 0 {
+    if i.is_multiple_of(2) {
         word >> 16
     } else {
         word & 0xffff
@@ -470,7 +470,7 @@ fn eval_buses<AB: InteractionBuilder>(
         let mut fields: Vec<AB::Expr> = Vec::with_capacity(tag::FIELDS);
         fields.push(local.at(ID).into());
         fields.push(tag);
-        fields.extend(columns.map(|column| AB::Expr::from(local.at(column).into())));
+        fields.extend(columns.map(|column| -> AB::Expr { local.at(column).into() }));
         fields.resize(tag::FIELDS, AB::Expr::ZERO);
         fields
     };

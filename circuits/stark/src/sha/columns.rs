@@ -14,61 +14,61 @@
 /// Rows of one compression.
 pub(crate) const ROWS: usize = 8;
 /// Steps of one row.
-pub(super) const STEPS: usize = 9;
+pub(crate) const STEPS: usize = 9;
 /// Steps of one compression.
-pub(super) const ALL_STEPS: usize = ROWS * STEPS;
+pub(crate) const ALL_STEPS: usize = ROWS * STEPS;
 /// The step of round 0.
-pub(super) const FIRST_ROUND: usize = 4;
+pub(crate) const FIRST_ROUND: usize = 4;
 
 /// Bits of the chain of `a`: 32 for each step, lowest first.
-pub(super) const A: usize = 0;
+pub(crate) const A: usize = 0;
 /// Bits of the chain of `e`.
-pub(super) const E: usize = A + 32 * STEPS;
+pub(crate) const E: usize = A + 32 * STEPS;
 /// Bits of the message schedule.
-pub(super) const W: usize = E + 32 * STEPS;
+pub(crate) const W: usize = E + 32 * STEPS;
 /// Carries of the sum for `e`, per step: low limb 0..=3 and 0..=1 (twice that), high limb alike.
-pub(super) const CARRY_E: usize = W + 32 * STEPS;
+pub(crate) const CARRY_E: usize = W + 32 * STEPS;
 /// Carries of the sum for `a`, per step and limb, plus one, so that they are 0..=3.
-pub(super) const CARRY_A: usize = CARRY_E + 4 * STEPS;
+pub(crate) const CARRY_A: usize = CARRY_E + 4 * STEPS;
 /// Carries of the sum for `w`, per step and limb, 0..=3.
-pub(super) const CARRY_W: usize = CARRY_A + 2 * STEPS;
+pub(crate) const CARRY_W: usize = CARRY_A + 2 * STEPS;
 /// W[t-16] + sigma0(W[t-15]) for the *next* row's steps, limb by limb, not reduced.
-pub(super) const PARTIAL: usize = CARRY_W + 2 * STEPS;
+pub(crate) const PARTIAL: usize = CARRY_W + 2 * STEPS;
 /// The schedule's words as limbs, high one first, as the bus carries them; see `FMT_LO`.
-pub(super) const PACKED: usize = PARTIAL + 2 * STEPS;
+pub(crate) const PACKED: usize = PARTIAL + 2 * STEPS;
 /// The chaining value going in: H0's low limb, H0's high limb, H1's low limb, ...
-pub(super) const H_IN: usize = PACKED + 2 * STEPS;
+pub(crate) const H_IN: usize = PACKED + 2 * STEPS;
 /// Which message this block belongs to.
-pub(super) const ID: usize = H_IN + 16;
+pub(crate) const ID: usize = H_IN + 16;
 /// Which block of its message this is.
-pub(super) const BLOCK: usize = ID + 1;
+pub(crate) const BLOCK: usize = ID + 1;
 /// Whether this is a message's first block.
-pub(super) const FIRST: usize = BLOCK + 1;
+pub(crate) const FIRST: usize = BLOCK + 1;
 /// Whether this block's words go onto the bus.
-pub(super) const REAL: usize = FIRST + 1;
+pub(crate) const REAL: usize = FIRST + 1;
 /// Whether the chaining value coming out goes onto the bus, as a digest.
-pub(super) const LAST: usize = REAL + 1;
+pub(crate) const LAST: usize = REAL + 1;
 /// Whether words 0..8 are packed one byte later: each limb pair holds the word's last three bytes
 /// and the next word's first. That aligns a digest behind a one-byte prefix.
-pub(super) const FMT_LO: usize = LAST + 1;
+pub(crate) const FMT_LO: usize = LAST + 1;
 /// The same for words 8..16.
-pub(super) const FMT_HI: usize = FMT_LO + 1;
+pub(crate) const FMT_HI: usize = FMT_LO + 1;
 /// Whether this is row 0, 1, 2, 7 of a compression, for the bus: messages on a bus cannot read the
 /// periodic columns that these repeat.
-pub(super) const ON_BUS: usize = FMT_HI + 1;
+pub(crate) const ON_BUS: usize = FMT_HI + 1;
 /// Blinding of the table's share in the lookup argument; see `blind`.
-pub(super) const BLIND: usize = ON_BUS + 4;
+pub(crate) const BLIND: usize = ON_BUS + 4;
 /// Columns of a row.
-pub(super) const WIDTH: usize = BLIND + crate::blind::WIDTH;
+pub(crate) const WIDTH: usize = BLIND + crate::blind::WIDTH;
 
 /// Periodic columns: whether this is row 0, 1, 2, 6, 7 of a compression ...
-pub(super) const IS_ROW: [usize; 5] = [0, 1, 2, 6, 7];
+pub(crate) const IS_ROW: [usize; 5] = [0, 1, 2, 6, 7];
 /// ... and each step's round constant, low limb then high limb.
-pub(super) const PERIODIC: usize = IS_ROW.len() + 2 * STEPS;
+pub(crate) const PERIODIC: usize = IS_ROW.len() + 2 * STEPS;
 
 /// The round constants (FIPS 180-4, section 4.2.2).
 #[rustfmt::skip]
-pub(super) const K: [u32; 64] = [
+pub(crate) const K: [u32; 64] = [
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -81,12 +81,12 @@ pub(super) const K: [u32; 64] = [
 
 /// The initial chaining value (FIPS 180-4, section 5.3.3).
 #[rustfmt::skip]
-pub(super) const IV: [u32; 8] = [
+pub(crate) const IV: [u32; 8] = [
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ];
 
 /// The round of a step, for the steps that are rounds.
-pub(super) const fn round_of(step: usize) -> Option<usize> {
+pub(crate) const fn round_of(step: usize) -> Option<usize> {
     if step >= FIRST_ROUND && step < FIRST_ROUND + 64 {
         Some(step - FIRST_ROUND)
     } else {

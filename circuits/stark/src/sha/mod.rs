@@ -15,8 +15,8 @@
 //! 0..n and the digest of block n - 1 under one id has seen the message and its SHA-256 (if its padding
 //! is right, which the receiver checks).
 
-mod air;
-mod columns;
+pub(crate) mod air;
+pub(crate) mod columns;
 #[cfg(feature = "prove")]
 mod trace;
 

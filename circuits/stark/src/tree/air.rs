@@ -10,37 +10,37 @@ use crate::bus;
 use crate::sha::tag;
 
 /// The message's two blocks as limbs: 32 for each, in the bus's order.
-pub(super) const MESSAGE: usize = 0;
+pub(crate) const MESSAGE: usize = 0;
 /// Its digest.
-pub(super) const DIGEST: usize = MESSAGE + 64;
+pub(crate) const DIGEST: usize = MESSAGE + 64;
 /// Its id in the SHA-256 table.
-pub(super) const ID: usize = DIGEST + 16;
+pub(crate) const ID: usize = DIGEST + 16;
 /// Whether this row is a leaf.
-pub(super) const IS_LEAF: usize = ID + 1;
+pub(crate) const IS_LEAF: usize = ID + 1;
 /// Whether this row is an inner node. A row that is neither is padding.
-pub(super) const IS_INNER: usize = IS_LEAF + 1;
+pub(crate) const IS_INNER: usize = IS_LEAF + 1;
 /// The node's first leaf.
-pub(super) const FIRST: usize = IS_INNER + 1;
+pub(crate) const FIRST: usize = IS_INNER + 1;
 /// How many leaves the node has.
-pub(super) const COUNT: usize = FIRST + 1;
+pub(crate) const COUNT: usize = FIRST + 1;
 /// An inner node's right child's number of leaves.
-pub(super) const RIGHT: usize = COUNT + 1;
+pub(crate) const RIGHT: usize = COUNT + 1;
 /// Five bits of the exponent k: the left child has 2^k leaves.
-pub(super) const EXPONENT: usize = RIGHT + 1;
+pub(crate) const EXPONENT: usize = RIGHT + 1;
 /// 2 to the exponent's low three bits.
-pub(super) const SMALL_POWER: usize = EXPONENT + 5;
+pub(crate) const SMALL_POWER: usize = EXPONENT + 5;
 /// 2^k.
-pub(super) const LEFT: usize = SMALL_POWER + 1;
+pub(crate) const LEFT: usize = SMALL_POWER + 1;
 /// The right digest's last byte, which is in the second block.
-pub(super) const LAST_BYTE: usize = LEFT + 1;
+pub(crate) const LAST_BYTE: usize = LEFT + 1;
 /// Bits of how many leaves the right child has fewer than the left one.
-pub(super) const FEWER: usize = LAST_BYTE + 1;
+pub(crate) const FEWER: usize = LAST_BYTE + 1;
 /// How many: left children have at most 2^23 leaves.
-pub(super) const FEWER_BITS: usize = 24;
+pub(crate) const FEWER_BITS: usize = 24;
 /// Blinding; see `blind`.
-pub(super) const BLIND: usize = FEWER + FEWER_BITS;
+pub(crate) const BLIND: usize = FEWER + FEWER_BITS;
 /// Columns of a row.
-pub(super) const WIDTH: usize = BLIND + blind::WIDTH;
+pub(crate) const WIDTH: usize = BLIND + blind::WIDTH;
 
 /// The tree table.
 #[derive(Clone, Copy, Debug)]

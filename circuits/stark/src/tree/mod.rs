@@ -6,7 +6,7 @@
 //! 2.1.1) splits a list: by the largest power of two smaller than its length. So spans fix the tree's
 //! shape, and with it the size: a root for `(0, N)` has exactly the leaves 0..N, in order.
 
-mod air;
+pub(crate) mod air;
 mod spans;
 #[cfg(feature = "prove")]
 mod trace;

@@ -41,36 +41,50 @@ impl Tree {
         tree
     }
 
-    fn build(&mut self, span: Span, first: u64, events: &[Event]) -> Digest {
-        let mut message = [0_u8; 128];
-        let (digest, len) = match span.split() {
-            None => {
-                let event = events[(span.first - first) as usize].to_cbor();
-                message[1..=event.len()].copy_from_slice(&event);
-                (hash_leaf(&event), 1 + event.len())
-            }
-            Some((left, right)) => {
-                let (left, right) = (
-                    self.build(left, first, events),
-                    self.build(right, first, events),
-                );
-                message[0] = 1;
-                message[1..33].copy_from_slice(left.as_bytes());
-                message[33..65].copy_from_slice(right.as_bytes());
-                (hash_node(&left, &right), 65)
-            }
+    /// A tree of another shape over three events: 1 + 2 leaves instead of 2 + 1.
+    #[cfg(test)]
+    pub(crate) fn lopsided(events: &[Event]) -> Self {
+        let mut tree = Self {
+            nodes: Vec::new(),
+            exports: Vec::new(),
         };
-        message[len] = 0x80;
-        message[126..].copy_from_slice(&(8 * len as u16).to_be_bytes());
+        let span = |first, count| Span { first, count };
+        let left = tree.build(span(0, 1), 0, events);
+        let right = tree.build(span(1, 2), 0, events);
+        tree.join(span(0, 3), &left, &right);
+        tree.exports = Vec::from([hash_node(&left, &right)]);
+        tree
+    }
+
+    /// Adds an inner node's row.
+    #[cfg(test)]
+    fn join(&mut self, span: Span, left: &Digest, right: &Digest) {
+        let message = [&[1][..], left.as_bytes(), right.as_bytes()].concat();
+        self.push(span, &message, hash_node(left, right));
+    }
+
+    fn build(&mut self, span: Span, first: u64, events: &[Event]) -> Digest {
+        let Some((left, right)) = span.split() else {
+            let event = events[(span.first - first) as usize].to_cbor();
+            return self.push(span, &[&[0][..], &event].concat(), hash_leaf(&event));
+        };
+        let (left, right) = (
+            self.build(left, first, events),
+            self.build(right, first, events),
+        );
+        let message = [&[1][..], left.as_bytes(), right.as_bytes()].concat();
+        self.push(span, &message, hash_node(&left, &right))
+    }
+
+    fn push(&mut self, span: Span, message: &[u8], digest: Digest) -> Digest {
+        let mut padded = [0_u8; 128];
+        padded[..message.len()].copy_from_slice(message);
+        padded[message.len()] = 0x80;
+        padded[126..].copy_from_slice(&(8 * message.len() as u16).to_be_bytes());
         let blocks = core::array::from_fn(|block| {
             core::array::from_fn(|word| {
                 let at = 64 * block + 4 * word;
-                u32::from_be_bytes([
-                    message[at],
-                    message[at + 1],
-                    message[at + 2],
-                    message[at + 3],
-                ])
+                u32::from_be_bytes([padded[at], padded[at + 1], padded[at + 2], padded[at + 3]])
             })
         });
         self.nodes.push(Node {
@@ -81,7 +95,7 @@ impl Tree {
         digest
     }
 
-    /// What the SHA-256 table has to hash, the node of row i being message i.
+    /// What the SHA-256 table has to hash, in the order of its rows.
     pub(crate) fn messages(&self) -> impl Iterator<Item = Message> {
         self.nodes.iter().map(|node| Message {
             blocks: node.blocks.to_vec(),
@@ -89,13 +103,18 @@ impl Tree {
         })
     }
 
-    /// The table.
-    pub(crate) fn trace(&self, rows: usize, blinding: &[Val; blind::WIDTH]) -> RowMajorMatrix<Val> {
+    /// The table, its first message being number `first_id` in the SHA-256 table.
+    pub(crate) fn trace(
+        &self,
+        first_id: usize,
+        rows: usize,
+        blinding: &[Val; blind::WIDTH],
+    ) -> RowMajorMatrix<Val> {
         let mut values = Val::zero_vec(rows * WIDTH);
         let mut cells = values.chunks_exact_mut(WIDTH);
         for (id, node) in self.nodes.iter().enumerate() {
             if let Some(row) = cells.next() {
-                fill(row, id, node);
+                fill(row, first_id + id, node);
             }
         }
         for row in cells {

@@ -1,5 +1,5 @@
 //! Runs to prove things about.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
 use avouch_claims::{Claim, Claims};
 use avouch_merkle::{Digest, hash_leaf, root};
