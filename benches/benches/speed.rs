@@ -1,4 +1,4 @@
-//! `cargo bench -p avouch-benches [-- cbor|merkle|ledger|log|verifier]...`
+//! `cargo bench -p avouch-benches [-- cbor|merkle|ledger|disclosure|log|verifier]...`
 
 fn main() -> anyhow::Result<()> {
     // Cargo itself passes `--bench`.

@@ -6,6 +6,7 @@
 
 mod cbor;
 mod child;
+mod disclosure;
 mod ledger;
 mod log;
 mod merkle;
@@ -18,18 +19,19 @@ type Part = (&'static str, fn() -> Result<()>);
 
 /// Runs the named parts, or all of them, and prints what they measured.
 pub fn run(wanted: &[String]) -> Result<()> {
-    let parts: [Part; 5] = [
+    let parts: [Part; 6] = [
         ("cbor", cbor::run),
         ("merkle", merkle::run),
         ("verifier", verifier::run),
         ("ledger", ledger::run),
+        ("disclosure", disclosure::run),
         ("log", log::run),
     ];
     if let Some(unknown) = wanted
         .iter()
         .find(|name| parts.iter().all(|(known, _)| known != name))
     {
-        bail!("no part named {unknown:?}: cbor, merkle, verifier, ledger, log");
+        bail!("no part named {unknown:?}: cbor, merkle, verifier, ledger, disclosure, log");
     }
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {

@@ -56,6 +56,10 @@ pub(crate) enum Command {
     Check(Check),
     /// Commit to runs, sign and log them, and write one evidence file for each
     Seal(Seal),
+    /// Write an evidence file that shows a part of a sealed run, and proves that part
+    Disclose(crate::commands::disclose::Disclose),
+    /// Erase a value from a run: wherever the run holds it, with its salts; the signed roots stay
+    Redact(crate::commands::redact::Redact),
     /// Check evidence against a trust policy, offline
     Verify(Verify),
     /// Make, list, export and import keys
@@ -152,8 +156,22 @@ pub(crate) struct Ingest {
     /// A public key of the source system (64 hexadecimal digits), for signatures whose key the file lacks
     #[arg(long = "source-key", value_name = "FILE")]
     pub(crate) source_keys: Vec<PathBuf>,
+    /// Look for secrets (keys, tokens, card numbers, e-mail addresses): count them, or put the rule's name in
+    /// their place before anything is recorded
+    #[arg(long, value_enum, default_value_t = Scan::Off, value_name = "WHAT")]
+    pub(crate) scan: Scan,
+    /// More rules for the scanner, or fewer (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scan_rules: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scan {
+    Off,
+    Warn,
+    Redact,
 }
 
 #[derive(Args)]

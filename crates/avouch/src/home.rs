@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use avouch_cose::{Algorithm, SigningKey, VerifyingKey};
-use avouch_ledger::{Identity, Ledger};
+use avouch_ledger::{BUSY_TIMEOUT, Identity, Ledger};
 
 use crate::keys::{KeyStore, Secret};
 use crate::random::Randomness;
-use crate::{Error, durable};
+use crate::scan::Scan;
+use crate::{Error, ScanMode, ScanReport, Scanner, durable};
 
 pub(crate) const LEDGER: &str = "ledger.db";
 const KEYS: &str = "keys";
@@ -18,6 +19,9 @@ const TRUST: &str = "trust.toml";
 pub const ISSUER_KEY: &str = "issuer";
 /// The key that checkpoints and receipts are signed with.
 pub const LOG_KEY: &str = "log";
+
+/// How long ending an interrupted erasure waits for others.
+const SCRUB_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How to make a home.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +43,7 @@ pub struct Home {
     dir: PathBuf,
     pub(crate) ledger: Ledger,
     pub(crate) randomness: Randomness,
+    pub(crate) scan: Option<Scan>,
 }
 
 /// The private keys of a home, unlocked.
@@ -83,16 +88,31 @@ impl Home {
         if !path.is_file() {
             return Err(Error::NoHome { dir });
         }
+        let ledger = Ledger::open(path)?;
+        if ledger.needs_scrub() {
+            finish_erasure(&ledger)?;
+        }
         Ok(Self {
-            ledger: Ledger::open(path)?,
+            ledger,
             dir,
             randomness: Randomness::from_os(),
+            scan: None,
         })
     }
 
     /// Draws salts and run ids from `randomness` from now on.
     pub fn set_randomness(&mut self, randomness: Randomness) {
         self.randomness = randomness;
+    }
+
+    /// Looks for secrets in everything that is recorded from now on.
+    pub fn set_scanner(&mut self, scanner: Scanner, mode: ScanMode) {
+        self.scan = Some(Scan::new(scanner, mode));
+    }
+
+    /// What the scanner has found since it was set.
+    pub fn scan_report(&self) -> ScanReport {
+        self.scan.as_ref().map(Scan::report).unwrap_or_default()
     }
 
     /// The folder.
@@ -122,6 +142,17 @@ impl Home {
             issuer: keys.open(ISSUER_KEY, passphrase)?,
             log: keys.open(LOG_KEY, passphrase)?,
         })
+    }
+}
+
+/// Ends an erasure that was interrupted. While others use the ledger, its end waits for the next time.
+fn finish_erasure(ledger: &Ledger) -> Result<(), Error> {
+    ledger.set_busy_timeout(SCRUB_TIMEOUT)?;
+    let done = ledger.scrub();
+    ledger.set_busy_timeout(BUSY_TIMEOUT)?;
+    match done {
+        Err(avouch_ledger::Error::Busy) | Ok(()) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -9,6 +9,7 @@ use avouch_trace::Source;
 
 use crate::draft::prepare;
 use crate::random::{Randomness, RunRandom};
+use crate::scan::Scan;
 use crate::{Error, Home};
 
 impl Home {
@@ -43,6 +44,7 @@ impl Home {
         let mut sink = LedgerSink {
             batch,
             randomness: &self.randomness,
+            scan: self.scan.as_ref(),
             open: None,
         };
         let outcomes = import(&mut sink)?;
@@ -55,6 +57,7 @@ impl Home {
 struct LedgerSink<'l> {
     batch: Batch<'l>,
     randomness: &'l Randomness,
+    scan: Option<&'l Scan>,
     open: Option<OpenRun>,
 }
 
@@ -105,6 +108,7 @@ impl Sink for LedgerSink<'_> {
             run.next_seq,
             draft,
             &mut run.random,
+            self.scan,
         )?;
         run.next_seq += 1;
         Ok(())
@@ -136,7 +140,12 @@ pub(crate) fn append(
     seq: u64,
     draft: Draft,
     random: &mut RunRandom,
+    scan: Option<&Scan>,
 ) -> Result<(), Error> {
+    let draft = match scan {
+        Some(scan) => scan.apply(draft),
+        None => draft,
+    };
     let prepared = prepare(draft, seq, random)?;
     for blob in &prepared.blobs {
         batch.put_blob(blob)?;

@@ -21,12 +21,14 @@ pub mod log;
 mod random;
 mod record;
 mod recover;
+mod redact;
+mod scan;
 mod seal;
 mod show;
 mod view;
 
 pub use avouch_ingest::Draft;
-pub use avouch_privacy::Selection;
+pub use avouch_privacy::{ScanMode, Scanner, Selection, Target, Why};
 pub use check::{SeenFile, read_policy, verify_files};
 pub use claims::{Judged, read_claims};
 pub use durable::{temporary_file, write_file};
@@ -36,6 +38,7 @@ pub use keys::{KeyInfo, KeyStore, Secret};
 pub use random::Randomness;
 pub use record::{NewRun, Recorder};
 pub use recover::Recovery;
+pub use scan::ScanReport;
 pub use show::BundleView;
 pub use view::{EventView, printable, time_text};
 

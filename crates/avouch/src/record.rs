@@ -69,7 +69,7 @@ impl Home {
             time,
             ..Draft::new(Kind::RunStart)
         };
-        append(&mut batch, index, 0, start, &mut random)?;
+        append(&mut batch, index, 0, start, &mut random, None)?;
         batch.commit()?;
         Ok(Recorder {
             home: self,
@@ -103,7 +103,7 @@ impl Home {
         .with("reason", "recording was interrupted");
         let mut random = self.randomness.for_run(&run.info.id.0)?;
         let mut batch = self.ledger.batch()?;
-        append(&mut batch, run.index, run.size, end, &mut random)?;
+        append(&mut batch, run.index, run.size, end, &mut random, None)?;
         Ok(batch.commit()?)
     }
 }
@@ -117,7 +117,8 @@ impl Recorder<'_> {
         }
         let (seq, time) = (self.next_seq, draft.time);
         let mut batch = self.home.ledger.batch()?;
-        append(&mut batch, self.run, seq, draft, &mut self.random)?;
+        let scan = self.home.scan.as_ref();
+        append(&mut batch, self.run, seq, draft, &mut self.random, scan)?;
         batch.commit()?;
         self.next_seq += 1;
         self.last_time = time;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use avouch_bundle::Bundle;
+use avouch_bundle::{Bundle, Disclosures};
 use avouch_ledger::{Progress, Run, Sealed, Sealer, State};
 
 use crate::home::{Signer, now};
@@ -58,19 +58,31 @@ impl Home {
         let name = || run.info.name.clone();
         let not_sealed = || Error::NotSealed { name: name() };
         let logged = self.ledger.statement(run.index)?.ok_or_else(not_sealed)?;
+        let mut disclosures = avouch_privacy::disclose(&self.ledger, run, selection)?;
+        let erased = disclosures.as_ref().is_some_and(shows_erased);
+        // The checkpoint has to cover what says that something was erased, too.
+        let covered = match erased {
+            true => avouch_privacy::last_redaction(&self.ledger, run)?,
+            false => None,
+        };
+        let covered = covered.map_or(logged.log_index, |last| last.max(logged.log_index));
         let checkpoint = self
             .ledger
-            .checkpoint_for(logged.log_index)?
+            .checkpoint_for(covered)?
             .ok_or_else(not_sealed)?;
         let receipt = self
             .ledger
             .receipt_under(&checkpoint, logged.log_index, &signer.log)?
             .ok_or_else(not_sealed)?;
+        if let Some(shown) = disclosures.as_mut().filter(|_| erased) {
+            let log = &signer.log;
+            avouch_privacy::add_redactions(&self.ledger, run, shown, &checkpoint, log)?;
+        }
         Ok(Bundle {
             statement: logged.statement.as_bytes().to_vec(),
             receipts: vec![receipt.as_bytes().to_vec()],
             checkpoint: Some(checkpoint.note),
-            disclosures: avouch_privacy::disclose(&self.ledger, run, selection)?,
+            disclosures,
         })
     }
 
@@ -91,6 +103,13 @@ impl Home {
         durable::replace(&path, &bytes)?;
         Ok(path)
     }
+}
+
+fn shows_erased(shown: &Disclosures) -> bool {
+    let openings = shown.events.iter().flat_map(|event| &event.openings);
+    openings
+        .into_iter()
+        .any(|openings| !openings.erased.is_empty())
 }
 
 /// A run's name as a file's name: what a file system or a shell might take amiss becomes `_`.

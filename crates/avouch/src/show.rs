@@ -26,8 +26,9 @@ impl Home {
 
 /// The view of an event with all its fields; leaf 0 only counts them.
 fn whole(seq: u64, entry: &Entry) -> Result<EventView, Error> {
-    let fields = entry.body.fields();
-    EventView::new(seq, &entry.event, fields, Some(fields.len() as u64 - 1))
+    let body = &entry.body;
+    let view = EventView::new(seq, &entry.event, body.fields(), Some(body.count()))?;
+    Ok(view.with_erased(body.erased().count() as u64))
 }
 
 /// A bundle's contents, read but not verified.
@@ -81,7 +82,9 @@ impl BundleView {
                 .first()
                 .and_then(|(_, leaf_0)| leaf_0.value()?.as_u64());
             let fields = opened.iter().map(|(_, field)| field);
-            EventView::new(shown.seq, &shown.event, fields, count)
+            let view = EventView::new(shown.seq, &shown.event, fields, count)?;
+            let erased = shown.openings.as_ref().map_or(0, |open| open.erased.len());
+            Ok(view.with_erased(erased as u64))
         })
     }
 }

@@ -40,6 +40,8 @@ pub struct EventView {
     pub fields: Map<String, Json>,
     /// How many fields are withheld; `null` when not even their number is shown.
     pub withheld: Option<u64>,
+    /// How many fields were erased, as far as it is shown.
+    pub erased: u64,
 }
 
 impl EventView {
@@ -88,7 +90,35 @@ impl EventView {
             subject: name("subject", header.subject),
             withheld: total.map(|total| total.saturating_sub(shown.len() as u64)),
             fields: shown,
+            erased: 0,
         })
+    }
+
+    /// Says that so many of those that are not shown were erased.
+    pub(crate) fn with_erased(mut self, erased: u64) -> Self {
+        self.erased = erased;
+        self.withheld = self
+            .withheld
+            .map(|withheld| withheld.saturating_sub(erased));
+        self
+    }
+
+    /// Which fields are shown, and how many are not, on one line.
+    pub fn coverage(&self) -> String {
+        let names: Vec<String> = self.fields.keys().map(|name| printable(name)).collect();
+        let shown = match (names.is_empty(), self.withheld) {
+            (true, None) => return "no field is shown".into(),
+            (true, Some(_)) => "shows no field".into(),
+            (false, _) => format!("shows {}", names.join(", ")),
+        };
+        let withheld = match self.withheld {
+            None | Some(0) => String::new(),
+            Some(count) => format!("; {count} withheld"),
+        };
+        match self.erased {
+            0 => format!("{shown}{withheld}"),
+            count => format!("{shown}{withheld}; {count} erased"),
+        }
     }
 
     /// The event on one line.
@@ -152,6 +182,9 @@ impl fmt::Display for EventView {
                 other => printable(&other.to_string()),
             };
             writeln!(f, "  {}: {text}", printable(name))?;
+        }
+        if self.erased > 0 {
+            writeln!(f, "  ({} fields erased)", self.erased)?;
         }
         match self.withheld {
             Some(0) => Ok(()),

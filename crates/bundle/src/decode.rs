@@ -10,7 +10,7 @@ use avouch_trace::{Event, Field};
 use crate::model::limit;
 use crate::{
     Blobs, Bundle, DIGEST_HEAD, DIGEST_LEN, Disclosures, Error, MAGIC, MAX_BUNDLE_LEN, Openings,
-    Shown, VERSION, disclosure, section,
+    Redacted, Shown, VERSION, disclosure, hash_only, section,
 };
 
 impl Bundle {
@@ -108,7 +108,7 @@ fn read_bundle(item: Item<'_>) -> Result<Bundle, Error> {
 }
 
 fn read_disclosures(item: Item<'_>) -> Result<Disclosures, Error> {
-    const EXPECTED: &str = "a map of events (1), their proof (2) and, if there are any, blobs (3)";
+    const EXPECTED: &str = "a map of events (1), their proof (2) and, if there are any, blobs (3), redactions (4) and sealed openings (5)";
     let map = item.as_map().ok_or_else(|| shape(item, EXPECTED))?;
     let mut disclosures = Disclosures::default();
     let mut required = 0;
@@ -123,6 +123,12 @@ fn read_disclosures(item: Item<'_>) -> Result<Disclosures, Error> {
                 required += 1;
             }
             Some(disclosure::BLOBS) => disclosures.blobs = read_blobs(value)?,
+            Some(disclosure::REDACTIONS) => {
+                disclosures.redactions = some_of(value, "at least one redaction", read_redacted)?;
+            }
+            Some(disclosure::SEALED) => {
+                disclosures.sealed = Some(bytes_of(value, "encrypted bytes")?.to_vec());
+            }
             _ => return Err(shape(key, EXPECTED)),
         }
     }
@@ -150,11 +156,64 @@ fn read_shown(item: Item<'_>) -> Result<Shown, Error> {
     })
 }
 
-/// `[[+ [index, field]], proof]`
+/// `[[+ [index, field]], proof, ? {? 1: [+ [index, leaf]], ? 2: [+ [index, leaf]]}]`
 fn read_openings(item: Item<'_>) -> Result<Openings, Error> {
-    let [fields, proof] = elements(item, "[fields, proof]")?;
-    Ok(Openings {
+    const EXPECTED: &str = "[fields, proof] or [fields, proof, hashes]";
+    let mut parts = array_of(item, EXPECTED)?.into_iter();
+    let (Some(fields), Some(proof), hashes, None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(shape(item, EXPECTED));
+    };
+    let mut openings = Openings {
         fields: some_of(fields, "at least one field", read_opening)?,
+        proof: read_proof(proof)?,
+        ..Openings::default()
+    };
+    if let Some(hashes) = hashes {
+        read_hash_only(hashes, &mut openings)?;
+    }
+    Ok(openings)
+}
+
+fn read_hash_only(item: Item<'_>, openings: &mut Openings) -> Result<(), Error> {
+    const EXPECTED: &str = "a map of erased fields (1), sealed fields (2), or both";
+    let map = item
+        .as_map()
+        .filter(|map| !map.is_empty())
+        .ok_or_else(|| shape(item, EXPECTED))?;
+    for (key, value) in map {
+        let list = match key.as_i64() {
+            Some(hash_only::ERASED) => &mut openings.erased,
+            Some(hash_only::SEALED) => &mut openings.sealed,
+            _ => return Err(shape(key, EXPECTED)),
+        };
+        *list = some_of(value, "at least one field", |hash| {
+            let [index, leaf] = elements(hash, "[index, leaf hash]")?;
+            Ok((uint(index, "a field's index")?, bytes32(leaf)?))
+        })?;
+    }
+    Ok(())
+}
+
+/// `[statement, receipts, [+ [place, seq, index]], proof]`
+fn read_redacted(item: Item<'_>) -> Result<Redacted, Error> {
+    let [statement, receipts, tombstones, proof] =
+        elements(item, "[statement, receipts, tombstones, proof]")?;
+    Ok(Redacted {
+        statement: bytes_of(statement, "a redaction's bytes")?.to_vec(),
+        receipts: array_of(receipts, "an array of receipts")?
+            .into_iter()
+            .map(|receipt| Ok(bytes_of(receipt, "a receipt's bytes")?.to_vec()))
+            .collect::<Result<_, Error>>()?,
+        tombstones: some_of(tombstones, "at least one tombstone", |tombstone| {
+            let [place, seq, index] = elements(tombstone, "[place, seq, index]")?;
+            Ok((
+                uint(place, "a tombstone's place")?,
+                uint(seq, "an event's seq")?,
+                uint(index, "a field's index")?,
+            ))
+        })?,
         proof: read_proof(proof)?,
     })
 }

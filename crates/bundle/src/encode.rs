@@ -7,8 +7,8 @@ use avouch_merkle::{Digest, sha256};
 
 use crate::model::limit;
 use crate::{
-    Bundle, DIGEST_HEAD, Disclosures, Error, MAGIC, MAX_BUNDLE_LEN, Openings, Shown, VERSION,
-    disclosure, section,
+    Bundle, DIGEST_HEAD, Disclosures, Error, MAGIC, MAX_BUNDLE_LEN, Openings, Redacted, Shown,
+    VERSION, disclosure, hash_only, section,
 };
 
 impl Bundle {
@@ -51,7 +51,12 @@ fn seal(mut out: Vec<u8>) -> Result<Vec<u8>, Error> {
 }
 
 fn write_disclosures(out: &mut Encoder, disclosures: &Disclosures) -> Result<(), Error> {
-    out.map(if disclosures.blobs.is_empty() { 2 } else { 3 });
+    let optional = [
+        !disclosures.blobs.is_empty(),
+        !disclosures.redactions.is_empty(),
+        disclosures.sealed.is_some(),
+    ];
+    out.map(2 + optional.iter().filter(|present| **present).count());
     out.int(disclosure::EVENTS).array(disclosures.events.len());
     for shown in &disclosures.events {
         write_shown(out, shown)?;
@@ -64,17 +69,56 @@ fn write_disclosures(out: &mut Encoder, disclosures: &Disclosures) -> Result<(),
             out.bytes(bytes);
         }
     }
+    if !disclosures.redactions.is_empty() {
+        let redactions = &disclosures.redactions;
+        out.int(disclosure::REDACTIONS).array(redactions.len());
+        for redacted in redactions {
+            write_redacted(out, redacted);
+        }
+    }
+    if let Some(sealed) = &disclosures.sealed {
+        out.int(disclosure::SEALED).bytes(sealed);
+    }
     Ok(())
+}
+
+/// `[statement, receipts, [+ [place, seq, index]], proof]`
+fn write_redacted(out: &mut Encoder, redacted: &Redacted) {
+    out.array(4).bytes(&redacted.statement);
+    out.array(redacted.receipts.len());
+    for receipt in &redacted.receipts {
+        out.bytes(receipt);
+    }
+    out.array(redacted.tombstones.len());
+    for (place, seq, index) in &redacted.tombstones {
+        out.array(3).uint(*place).uint(*seq).uint(*index);
+    }
+    write_proof(out, &redacted.proof);
 }
 
 /// `[seq, event, ? openings]`
 fn write_shown(out: &mut Encoder, shown: &Shown) -> Result<(), Error> {
     out.array(if shown.openings.is_some() { 3 } else { 2 });
     out.uint(shown.seq).raw(&shown.event.to_cbor());
-    let Some(Openings { fields, proof }) = &shown.openings else {
+    let Some(openings) = &shown.openings else {
         return Ok(());
     };
-    out.array(2).array(fields.len());
+    let Openings {
+        fields,
+        erased,
+        sealed,
+        proof,
+    } = openings;
+    let hash_only = [
+        (hash_only::ERASED, &erased[..]),
+        (hash_only::SEALED, &sealed[..]),
+    ];
+    let hash_only: Vec<_> = hash_only
+        .into_iter()
+        .filter(|(_, hashes)| !hashes.is_empty())
+        .collect();
+    out.array(if hash_only.is_empty() { 2 } else { 3 });
+    out.array(fields.len());
     for (index, field) in fields {
         // A field can be made of a value that was fine alone, but is nested too deep inside one.
         validate(field.bytes()).map_err(|source| {
@@ -85,6 +129,15 @@ fn write_shown(out: &mut Encoder, shown: &Shown) -> Result<(), Error> {
         out.array(2).uint(*index).bytes(field.bytes());
     }
     write_proof(out, proof);
+    if !hash_only.is_empty() {
+        out.map(hash_only.len());
+    }
+    for (key, hashes) in hash_only {
+        out.int(key).array(hashes.len());
+        for (index, leaf) in hashes {
+            out.array(2).uint(*index).bytes(&leaf.0);
+        }
+    }
     Ok(())
 }
 

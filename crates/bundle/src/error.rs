@@ -91,6 +91,18 @@ pub enum Error {
         /// The field that does not come after the one before it.
         index: u64,
     },
+    /// A redaction that says nothing about what is shown.
+    #[error("a redaction without a tombstone: leave it out")]
+    NoTombstone,
+    /// Tombstones out of order, or one twice.
+    #[error("tombstone {place} is out of order: they come once each, by ascending place")]
+    TombstoneOrder {
+        /// The tombstone that does not come after the one before it.
+        place: u64,
+    },
+    /// Sealed fields without what they hold, or the other way round.
+    #[error("sealed fields and their encrypted openings come together or not at all")]
+    Sealed,
     /// Blobs out of order, or one twice.
     #[error("byte {at}: blob {digest} is out of order: blobs come once each, by ascending SHA-256")]
     BlobOrder {

@@ -21,7 +21,7 @@ mod model;
 
 pub use blobs::Blobs;
 pub use error::Error;
-pub use model::{Bundle, Disclosures, Openings, Shown};
+pub use model::{Bundle, Disclosures, Openings, Redacted, Shown};
 
 /// The longest bundle, in bytes.
 pub const MAX_BUNDLE_LEN: usize = 1 << 30;
@@ -35,6 +35,8 @@ pub const MAX_RECEIPT_LEN: usize = 1 << 14;
 pub const MAX_CHECKPOINT_LEN: usize = 1 << 16;
 /// The most fields that one event may show.
 pub const MAX_FIELDS: usize = 1 << 16;
+/// The most redactions.
+pub const MAX_REDACTIONS: usize = 1 << 12;
 /// The most hashes in a proof for each thing that it proves: runs have fewer than 2^32 events, so
 /// no path is longer.
 pub const MAX_PROOF_PER_ITEM: usize = 32;
@@ -60,4 +62,12 @@ mod disclosure {
     pub(crate) const EVENTS: i64 = 1;
     pub(crate) const PROOF: i64 = 2;
     pub(crate) const BLOBS: i64 = 3;
+    pub(crate) const REDACTIONS: i64 = 4;
+    pub(crate) const SEALED: i64 = 5;
+}
+
+/// The keys of the map of fields of which only the leaf hash is shown.
+mod hash_only {
+    pub(crate) const ERASED: i64 = 1;
+    pub(crate) const SEALED: i64 = 2;
 }

@@ -9,7 +9,7 @@ use avouch_trace::{Event, Field};
 
 use crate::{
     Blobs, Error, MAX_CHECKPOINT_LEN, MAX_FIELDS, MAX_PROOF_PER_ITEM, MAX_RECEIPT_LEN,
-    MAX_RECEIPTS, MAX_STATEMENT_LEN,
+    MAX_RECEIPTS, MAX_REDACTIONS, MAX_STATEMENT_LEN,
 };
 
 /// The evidence about one run.
@@ -34,6 +34,24 @@ pub struct Disclosures {
     pub proof: Vec<Digest>,
     /// Bytes that shown fields refer to.
     pub blobs: Blobs,
+    /// What says that the erased fields were erased.
+    pub redactions: Vec<Redacted>,
+    /// The openings of the sealed fields, encrypted to some recipients (an age file).
+    pub sealed: Option<Vec<u8>>,
+}
+
+/// A redaction, and which of its tombstones are those of erased fields that are shown as such.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redacted {
+    /// The signed statement, in its stored form.
+    pub statement: Vec<u8>,
+    /// Receipts that logs gave for it.
+    pub receipts: Vec<Vec<u8>>,
+    /// Each tombstone's place under the redaction's root, and its event and index; the leaf hash is with the
+    /// event. By ascending place.
+    pub tombstones: Vec<(u64, u64, u64)>,
+    /// The multi-leaf proof that leads from these tombstones to the redaction's root.
+    pub proof: Vec<Digest>,
 }
 
 /// One event that is shown.
@@ -48,13 +66,26 @@ pub struct Shown {
 }
 
 /// Fields of one event's body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Openings {
     /// The fields and their indices in the body, ascending. Leaf 0, which counts the fields, is
     /// always among them: `Body::verify` insists.
     pub fields: Vec<(u64, Field)>,
-    /// The multi-leaf proof that leads from the fields to the body's root.
+    /// Index and leaf hash of the fields that were erased, ascending.
+    pub erased: Vec<(u64, Digest)>,
+    /// Index and leaf hash of the fields whose openings are encrypted, ascending.
+    pub sealed: Vec<(u64, Digest)>,
+    /// The multi-leaf proof that leads from all of these to the body's root.
     pub proof: Vec<Digest>,
+}
+
+impl Openings {
+    /// The fields of which only the leaf hash is shown, erased and sealed, ascending.
+    pub fn hash_only(&self) -> Vec<(u64, Digest)> {
+        let mut all = [&self.erased[..], &self.sealed[..]].concat();
+        all.sort_unstable();
+        all
+    }
 }
 
 impl Bundle {
@@ -72,14 +103,7 @@ impl Bundle {
             self.statement.len(),
             MAX_STATEMENT_LEN,
         )?;
-        limit("the number of receipts", self.receipts.len(), MAX_RECEIPTS)?;
-        for receipt in &self.receipts {
-            limit(
-                "a receipt's length in bytes",
-                receipt.len(),
-                MAX_RECEIPT_LEN,
-            )?;
-        }
+        check_receipts(&self.receipts)?;
         if let Some(checkpoint) = &self.checkpoint {
             limit(
                 "the checkpoint's length in bytes",
@@ -115,6 +139,20 @@ impl Disclosures {
             most,
         )?;
         self.events.iter().try_for_each(Shown::check)?;
+        limit(
+            "the number of redactions",
+            self.redactions.len(),
+            MAX_REDACTIONS,
+        )?;
+        self.redactions.iter().try_for_each(Redacted::check)?;
+        let sealed = self
+            .events
+            .iter()
+            .filter_map(|shown| shown.openings.as_ref())
+            .any(|openings| !openings.sealed.is_empty());
+        if sealed != self.sealed.is_some() {
+            return Err(Error::Sealed);
+        }
         self.refuse_stray_blobs()
     }
 
@@ -157,28 +195,71 @@ impl Shown {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let Some(Openings { fields, proof }) = &self.openings else {
+        let Some(Openings {
+            fields,
+            erased,
+            sealed,
+            proof,
+        }) = &self.openings
+        else {
             return Ok(());
         };
         if fields.is_empty() {
             return Err(Error::NothingOpened { seq: self.seq });
         }
-        limit(
-            "the number of fields shown of one event",
-            fields.len(),
-            MAX_FIELDS,
-        )?;
-        for pair in fields.windows(2) {
-            if pair[0].0 >= pair[1].0 {
+        let all = fields.len() + erased.len() + sealed.len();
+        limit("the number of fields shown of one event", all, MAX_FIELDS)?;
+        let opened = fields.iter().map(|(index, _)| *index).collect();
+        let hashes = |of: &[(u64, Digest)]| of.iter().map(|(index, _)| *index).collect();
+        let lists: [Vec<u64>; 3] = [opened, hashes(erased), hashes(sealed)];
+        for pair in lists.iter().flat_map(|list| list.windows(2)) {
+            if pair[0] >= pair[1] {
                 return Err(Error::FieldOrder {
                     seq: self.seq,
-                    index: pair[1].0,
+                    index: pair[1],
                 });
             }
         }
-        let most = fields.len() * MAX_PROOF_PER_ITEM;
+        let most = all * MAX_PROOF_PER_ITEM;
         limit("the number of hashes in a body's proof", proof.len(), most)
     }
+}
+
+impl Redacted {
+    fn check(&self) -> Result<(), Error> {
+        limit(
+            "a redaction's length in bytes",
+            self.statement.len(),
+            MAX_STATEMENT_LEN,
+        )?;
+        check_receipts(&self.receipts)?;
+        if self.tombstones.is_empty() {
+            return Err(Error::NoTombstone);
+        }
+        for pair in self.tombstones.windows(2) {
+            if pair[0].0 >= pair[1].0 {
+                return Err(Error::TombstoneOrder { place: pair[1].0 });
+            }
+        }
+        let most = self.tombstones.len().saturating_mul(MAX_PROOF_PER_ITEM);
+        limit(
+            "the number of hashes in a redaction's proof",
+            self.proof.len(),
+            most,
+        )
+    }
+}
+
+fn check_receipts(receipts: &[Vec<u8>]) -> Result<(), Error> {
+    limit("the number of receipts", receipts.len(), MAX_RECEIPTS)?;
+    for receipt in receipts {
+        limit(
+            "a receipt's length in bytes",
+            receipt.len(),
+            MAX_RECEIPT_LEN,
+        )?;
+    }
+    Ok(())
 }
 
 pub(crate) fn limit(what: &'static str, found: usize, max: usize) -> Result<(), Error> {

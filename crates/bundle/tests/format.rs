@@ -34,6 +34,7 @@ fn event(seq: u64, fields: Vec<(u64, Field)>) -> Shown {
     let openings = Openings {
         fields,
         proof: vec![Digest([4; 32])],
+        ..Openings::default()
     };
     Shown {
         seq,
@@ -57,6 +58,7 @@ fn full() -> Bundle {
             events: vec![event(1, fields), event(300, Vec::new())],
             proof: vec![Digest([7; 32]), Digest([8; 32])],
             blobs: Blobs::from_iter([BLOB.to_vec()]),
+            ..Disclosures::default()
         }),
     }
 }
@@ -263,7 +265,7 @@ fn with_two_blobs(change: impl FnOnce(&mut Vec<Vec<u8>>)) -> Vec<u8> {
         .array(1)
         .array(3);
     out.uint(1).raw(&shown.event.to_cbor()).array(2);
-    let Openings { fields, proof } = shown.openings.unwrap();
+    let Openings { fields, proof, .. } = shown.openings.unwrap();
     out.array(fields.len());
     for (index, field) in fields {
         out.array(2).uint(index).bytes(field.bytes());

@@ -6,6 +6,7 @@ use avouch_merkle::{Digest, Sha256, sha256};
 use avouch_trace::{BlobRef, Body};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::erase::erased_blob;
 use crate::progress::Meter;
 use crate::{Error, Ledger, Place};
 
@@ -112,6 +113,10 @@ pub(crate) fn check_all(conn: &Connection, meter: &mut Meter<'_>) -> Result<u64,
             let place = Place::Blob { index, digest };
             return Err(Error::corrupt(place, "the row before it is missing"));
         }
+        if is_erased(conn, index, digest)? {
+            meter.tick();
+            continue;
+        }
         let mut blob = conn.blob_open("main", "blobs", "bytes", index, true)?;
         let mut hash = Sha256::new();
         loop {
@@ -129,4 +134,29 @@ pub(crate) fn check_all(conn: &Connection, meter: &mut Meter<'_>) -> Result<u64,
         meter.tick();
     }
     Ok(meter.done())
+}
+
+/// Whether the row is what an erasure leaves of a blob. One that says so and is not is an error.
+fn is_erased(conn: &Connection, index: i64, digest: Digest) -> Result<bool, Error> {
+    let sql = "SELECT digest FROM erased_blobs WHERE blob = ?1";
+    let mark: Option<[u8; 32]> = conn
+        .prepare_cached(sql)?
+        .query_row([index], |row| row.get(0))
+        .optional()?;
+    let Some(mark) = mark else { return Ok(false) };
+    let wrong = |rule| Err(Error::corrupt(Place::ErasedBlob { index }, rule));
+    if Digest(mark) != erased_blob(index) {
+        return wrong("the digest is not that of an erased blob's row");
+    }
+    let sql = "SELECT length(bytes) FROM blobs WHERE id = ?1";
+    let length: i64 = conn
+        .prepare_cached(sql)?
+        .query_row([index], |row| row.get(0))?;
+    if digest != Digest(mark) || length != 0 {
+        return Err(Error::corrupt(
+            Place::Blob { index, digest },
+            "the row is not empty, though the blob was erased",
+        ));
+    }
+    Ok(true)
 }

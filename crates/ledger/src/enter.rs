@@ -2,7 +2,7 @@
 
 use avouch_cose::{SigningKey, Statement};
 use avouch_merkle::LeafIndex;
-use avouch_trace::MANIFEST_CONTENT_TYPE;
+use avouch_trace::{MANIFEST_CONTENT_TYPE, REDACTION_CONTENT_TYPE};
 use rusqlite::TransactionBehavior;
 
 use crate::log::{entry_where, same_key};
@@ -18,6 +18,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Error::RunStatement`] for a statement about a run, which only [`Ledger::seal`] enters;
+    /// [`Error::RedactionStatement`] for a redaction, which only [`Ledger::erase`] does;
     /// [`Error::WrongKey`]; [`Error::Cose`] if the issuer's signature does not hold.
     pub fn enter(&self, statement: &Statement, log_key: &SigningKey) -> Result<LeafIndex, Error> {
         let identity = self.identity();
@@ -27,6 +28,9 @@ impl Ledger {
         }
         if statement.key_id() == identity.issuer_key.id() {
             statement.verify(&identity.issuer_key)?;
+            if statement.content_type() == REDACTION_CONTENT_TYPE {
+                return Err(Error::RedactionStatement);
+            }
         }
         let tx = self.begin(TransactionBehavior::Immediate)?;
         let id = statement.statement_id();

@@ -120,6 +120,24 @@ pub enum Error {
         /// The size that the field gives.
         size: u64,
     },
+    /// A field that cannot be erased.
+    #[error(
+        "run {run:?}, event {seq}: no field with index {index} can be erased: it was erased before, or is none"
+    )]
+    NotErasable {
+        /// The run's name.
+        run: String,
+        /// The event.
+        seq: u64,
+        /// The index that was given.
+        index: u64,
+    },
+    /// An erasure of nothing.
+    #[error("run {run:?}: no field was named to erase")]
+    NothingToErase {
+        /// The run's name.
+        run: String,
+    },
     /// A blob is larger than SQLite can keep.
     #[error("a value of {size} bytes is too large to store: at most {max}")]
     BlobTooLarge {
@@ -144,6 +162,9 @@ pub enum Error {
     /// A statement about a run that did not come from sealing it.
     #[error("a statement about a run enters the log by sealing the run, not by itself")]
     RunStatement,
+    /// A redaction that did not come from erasing something.
+    #[error("a redaction enters the log by erasing what it is about, not by itself")]
+    RedactionStatement,
     /// Cosignatures of a checkpoint that is not this log's.
     #[error("the note is not the checkpoint that this log signed at size {size}")]
     NotOurs {
@@ -259,6 +280,20 @@ pub enum Place {
         /// Its position in the level.
         node: u64,
     },
+    /// What is left of an erased field.
+    Tombstone {
+        /// The run's position in `runs`.
+        index: i64,
+        /// The event.
+        seq: u64,
+        /// The field's index.
+        field: u64,
+    },
+    /// What is left of an erased blob.
+    ErasedBlob {
+        /// Its position in `blobs`.
+        index: i64,
+    },
     /// A checkpoint's row.
     Checkpoint {
         /// The log's size that it is for.
@@ -293,6 +328,13 @@ impl fmt::Display for Place {
                 f,
                 "table run_nodes, run {index} ({run}), level {level}, index {node}"
             ),
+            Self::Tombstone { index, seq, field } => {
+                write!(
+                    f,
+                    "table tombstones, run {index}, event {seq}, field {field}"
+                )
+            }
+            Self::ErasedBlob { index } => write!(f, "table erased_blobs, blob {index}"),
             Self::Checkpoint { size } => write!(f, "table checkpoints, size {size}"),
             Self::Cosignature { size } => write!(f, "table cosignatures, size {size}"),
         }

@@ -5,7 +5,7 @@ use std::vec;
 
 use avouch_cbor::{Encoder, Item};
 use avouch_merkle::Digest;
-use avouch_trace::{Body, Event, Field};
+use avouch_trace::{Body, Event, Field, Slot};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::{Error, Ledger, Place, Run, RunIndex};
@@ -200,24 +200,41 @@ pub(crate) fn read_body(bytes: &[u8], at: At<'_>) -> Result<Body, Error> {
     let list = list
         .as_array()
         .ok_or_else(|| at.wrong("fields: not an array"))?;
-    let mut fields = Vec::with_capacity(list.len());
-    for field in list {
-        let bytes = field
-            .as_bytes()
-            .ok_or_else(|| at.wrong("fields: not byte strings"))?;
-        let field = Field::decode(bytes).map_err(|error| at.wrong(format!("fields: {error}")))?;
-        fields.push(field);
+    let mut slots = Vec::with_capacity(list.len());
+    for slot in list {
+        slots.push(match slot.as_bytes() {
+            Some(bytes) => Field::decode(bytes)
+                .map(Slot::Field)
+                .map_err(|error| at.wrong(format!("fields: {error}")))?,
+            None => Slot::Erased(erased_leaf(slot).ok_or_else(|| {
+                at.wrong("fields: neither a byte string nor what is left of an erased field")
+            })?),
+        });
     }
-    Body::from_stored(fields).map_err(|error| at.wrong(error.to_string()))
+    Body::from_slots(slots).map_err(|error| at.wrong(error.to_string()))
+}
+
+/// `[leaf hash]`
+fn erased_leaf(item: Item<'_>) -> Option<Digest> {
+    let mut parts = item.as_array()?.into_iter();
+    let leaf = parts.next()?.as_bytes()?.try_into().ok()?;
+    parts.next().is_none().then_some(Digest(leaf))
 }
 
 /// Writes the `fields` column over what `out` holds. Each field is a byte string of its own, so that
 /// it may be nested as deep as one that stands alone.
 pub(crate) fn write_body(body: &Body, out: &mut Encoder) {
     out.clear();
-    out.array(body.fields().len());
-    for field in body.fields() {
-        out.bytes(field.bytes());
+    let count = body.count() + 1;
+    out.array(count as usize);
+    let mut fields = body.indexed_fields().peekable();
+    let mut erased = body.erased().peekable();
+    for index in 0..count {
+        if let Some((_, field)) = fields.next_if(|(at, _)| *at == index) {
+            out.bytes(field.bytes());
+        } else if let Some((_, leaf)) = erased.next_if(|(at, _)| *at == index) {
+            out.array(1).bytes(&leaf.0);
+        }
     }
 }
 

@@ -271,7 +271,7 @@ fn io(path: &Path, source: std::io::Error) -> Error {
 }
 
 /// Makes the new file's name last, not only its bytes.
-fn sync_folder_of(path: &Path) -> Result<(), Error> {
+pub(crate) fn sync_folder_of(path: &Path) -> Result<(), Error> {
     if cfg!(unix) {
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,

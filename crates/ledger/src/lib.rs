@@ -6,7 +6,8 @@
 //!
 //! - Rows are only added: triggers refuse everything else, and every row is bound by a digest, a
 //!   signature or the log's root, so that [`Ledger::fsck`] can re-derive all of it and name the
-//!   first wrong row.
+//!   first wrong row. [`Ledger::erase`] is the exception: of a field it leaves the leaf hash, and a signed
+//!   statement in the log that says so.
 //! - All writing happens in a [`Batch`] or in [`Ledger::seal`], each one transaction that takes
 //!   SQLite's write lock at once. What was committed survives `kill -9` and power loss; what was not
 //!   leaves no trace. Processes that write at once wait for each other, so the log cannot fork.
@@ -65,6 +66,7 @@ mod batch;
 mod blobs;
 mod cosignatures;
 mod enter;
+mod erase;
 mod error;
 mod fsck;
 mod journal;
@@ -76,11 +78,13 @@ mod recover;
 mod run;
 mod run_tree;
 mod schema;
+mod scrub;
 mod seal;
 mod tiles;
 mod walk;
 
 pub use batch::Batch;
+pub use erase::{Erased, FieldPlace, SharedBlob, Words};
 pub use error::{Error, Finding, Place};
 pub use fsck::{Counts, Report};
 pub use journal::{Entries, Entry, Events, Pages};
@@ -89,4 +93,5 @@ pub use log::{LogEntry, LoggedStatement, SignedCheckpoint};
 pub use progress::{Progress, Stage};
 pub use recover::{Published, Recovered};
 pub use run::{InputId, Run, RunIndex, RunInfo, State};
+pub use schema::BUSY_TIMEOUT;
 pub use seal::{Sealed, Sealer};

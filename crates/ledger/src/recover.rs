@@ -84,7 +84,7 @@ impl Rescue<'_> {
         let tx = new.begin(TransactionBehavior::Immediate)?;
         // In the order in which rows refer to each other; the triggers want each table's own order.
         for (table, columns) in [("blobs", 3), ("runs", 12), ("events", 4)] {
-            self.copy_rows(&tx, table, columns)?;
+            self.copy_rows(&tx, table, columns, "")?;
         }
         let recovered = self.copy_log(&tx, progress)?;
         self.copy_cosignatures(&tx)?;
@@ -92,10 +92,16 @@ impl Rescue<'_> {
         Ok(recovered)
     }
 
-    fn copy_rows(&self, tx: &Transaction<'_>, table: &str, columns: usize) -> Result<(), Error> {
+    fn copy_rows(
+        &self,
+        tx: &Transaction<'_>,
+        table: &str,
+        columns: usize,
+        only: &str,
+    ) -> Result<(), Error> {
         let mut query = self
             .old
-            .prepare(&format!("SELECT * FROM {table} ORDER BY 1"))?;
+            .prepare(&format!("SELECT * FROM {table} {only} ORDER BY 1"))?;
         let marks = vec!["?"; columns].join(", ");
         let mut insert = tx.prepare(&format!("INSERT INTO {table} VALUES ({marks})"))?;
         let mut rows = query.query([])?;
@@ -126,6 +132,10 @@ impl Rescue<'_> {
             let index = leaves.next_index();
             let (logged, found) = self.statement(index)?;
             recovered.from_published += u64::from(found);
+            for (table, columns) in [("tombstones", 4), ("erased_blobs", 3)] {
+                let only = format!("WHERE log_index = {}", key(index.0));
+                self.copy_rows(tx, table, columns, &only)?;
+            }
             insert_statement(tx, &logged)?;
             let mut nodes = Vec::new();
             leaves.push_with(hash_leaf(&logged.statement.entry().0), |node| {

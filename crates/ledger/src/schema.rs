@@ -9,12 +9,12 @@ use crate::{Error, Place};
 /// "avou": marks the file as ours (SQLite's header, offset 68).
 pub(crate) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"avou");
 /// The version of `schema.sql`.
-pub(crate) const VERSION: i32 = 1;
+pub(crate) const VERSION: i32 = 2;
 
 const TABLES: &str = include_str!("schema.sql");
 
 /// How long a writer waits for another by default: longer than an import of a million events takes.
-pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(300);
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(300);
 /// Kibibytes of page cache, negative as SQLite wants it.
 const CACHE_KIB: i64 = -32 * 1024;
 /// A WAL that a large import grew is cut back to this.
@@ -35,6 +35,8 @@ pub(crate) fn configure(conn: &Connection) -> rusqlite::Result<()> {
     conn.pragma_update(None, "cache_size", CACHE_KIB)?;
     conn.pragma_update(None, "journal_size_limit", WAL_LIMIT)?;
     conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
+    // What an erasure frees is overwritten.
+    conn.pragma_update(None, "secure_delete", true)?;
     // The file may come from elsewhere: its schema may not call functions with side effects.
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.pragma_update(None, "cell_size_check", true)

@@ -1,6 +1,10 @@
 -- The ledger's tables. Rows are only ever added: each table has three triggers that refuse UPDATE,
 -- DELETE, and an INSERT that would replace a row or leave a gap. The last also stops INSERT OR
 -- REPLACE, which deletes rows without firing delete triggers unless recursive_triggers is on.
+--
+-- There is one exception: what was erased. A tombstone (`tombstones`, `erased_blobs`) names the place that
+-- the statement about it takes in the log, and only until that statement is there may the event's fields,
+-- or the blob, be exchanged for what the tombstone leaves of them.
 
 -- Whose ledger this is. One row, written at creation; its digest starts the digests of `runs`.
 CREATE TABLE store (
@@ -52,9 +56,15 @@ CREATE TABLE events (
   id     INTEGER PRIMARY KEY, -- runs.idx << 32 | seq
   event  BLOB NOT NULL CHECK (length(event) = 112),  -- header, body root
   digest BLOB NOT NULL CHECK (length(digest) = 32),  -- running digest of the run
-  fields BLOB NOT NULL                               -- CBOR [+ bstr .cbor field], leaf 0 first
+  -- CBOR [+ (bstr .cbor field / [leaf hash of one that was erased])], leaf 0 first
+  fields BLOB NOT NULL
 ) STRICT;
+-- Each tombstone's leaf hash stands in the fields that an erasure leaves; `fsck` re-derives the rest.
 CREATE TRIGGER events_no_update BEFORE UPDATE ON events
+WHEN NOT (NEW.id = OLD.id AND NEW.event = OLD.event AND NEW.digest = OLD.digest
+  AND EXISTS (SELECT 1 FROM tombstones WHERE event = OLD.id
+    AND log_index > (SELECT COALESCE(MAX(log_index), -1) FROM statements))
+  AND NOT EXISTS (SELECT 1 FROM tombstones WHERE event = OLD.id AND instr(NEW.fields, leaf) = 0))
 BEGIN SELECT RAISE(ABORT, 'events is append-only'); END;
 CREATE TRIGGER events_no_delete BEFORE DELETE ON events
 BEGIN SELECT RAISE(ABORT, 'events is append-only'); END;
@@ -93,6 +103,9 @@ CREATE TABLE blobs (
   bytes  BLOB NOT NULL
 ) STRICT;
 CREATE TRIGGER blobs_no_update BEFORE UPDATE ON blobs
+WHEN NOT (NEW.id = OLD.id AND length(NEW.bytes) = 0
+  AND EXISTS (SELECT 1 FROM erased_blobs WHERE blob = OLD.id AND digest = NEW.digest
+    AND log_index > (SELECT COALESCE(MAX(log_index), -1) FROM statements)))
 BEGIN SELECT RAISE(ABORT, 'blobs is append-only'); END;
 CREATE TRIGGER blobs_no_delete BEFORE DELETE ON blobs
 BEGIN SELECT RAISE(ABORT, 'blobs is append-only'); END;
@@ -100,6 +113,40 @@ CREATE TRIGGER blobs_insert BEFORE INSERT ON blobs
 WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM blobs)
   OR EXISTS (SELECT 1 FROM blobs WHERE digest = NEW.digest)
 BEGIN SELECT RAISE(ABORT, 'blobs takes only new rows, in order'); END;
+
+-- Fields that were erased: what is left of each, and the statement in the log that says so.
+CREATE TABLE tombstones (
+  event     INTEGER NOT NULL REFERENCES events (id),
+  field     INTEGER NOT NULL CHECK (field BETWEEN 1 AND 4294967295), -- index in the body
+  leaf      BLOB NOT NULL CHECK (length(leaf) = 32),
+  log_index INTEGER NOT NULL,
+  PRIMARY KEY (event, field)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tombstones_by_statement ON tombstones (log_index, event, field);
+CREATE TRIGGER tombstones_no_update BEFORE UPDATE ON tombstones
+BEGIN SELECT RAISE(ABORT, 'tombstones is append-only'); END;
+CREATE TRIGGER tombstones_no_delete BEFORE DELETE ON tombstones
+BEGIN SELECT RAISE(ABORT, 'tombstones is append-only'); END;
+CREATE TRIGGER tombstones_insert BEFORE INSERT ON tombstones
+WHEN NEW.log_index IS NOT (SELECT COALESCE(MAX(log_index) + 1, 0) FROM statements)
+  OR EXISTS (SELECT 1 FROM tombstones WHERE event = NEW.event AND field = NEW.field)
+BEGIN SELECT RAISE(ABORT, 'tombstones takes only new rows, before their statement'); END;
+
+-- Blobs that were erased with the last field that held them. Their rows stay, empty: a blob's digest would
+-- confirm a guess, so that one made of the row's own key stands in its place.
+CREATE TABLE erased_blobs (
+  blob      INTEGER PRIMARY KEY REFERENCES blobs (id),
+  digest    BLOB NOT NULL CHECK (length(digest) = 32),
+  log_index INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER erased_blobs_no_update BEFORE UPDATE ON erased_blobs
+BEGIN SELECT RAISE(ABORT, 'erased_blobs is append-only'); END;
+CREATE TRIGGER erased_blobs_no_delete BEFORE DELETE ON erased_blobs
+BEGIN SELECT RAISE(ABORT, 'erased_blobs is append-only'); END;
+CREATE TRIGGER erased_blobs_insert BEFORE INSERT ON erased_blobs
+WHEN NEW.log_index IS NOT (SELECT COALESCE(MAX(log_index) + 1, 0) FROM statements)
+  OR EXISTS (SELECT 1 FROM erased_blobs WHERE blob = NEW.blob)
+BEGIN SELECT RAISE(ABORT, 'erased_blobs takes only new rows, before their statement'); END;
 
 -- The log: statement n is its leaf n, as SHA-256 of the stored form. Run and agent are those that a
 -- run's statement is about; statements of other kinds have neither.

@@ -2,7 +2,7 @@
 
 use avouch_bundle::{Blobs, Disclosures, Openings, Shown};
 use avouch_ledger::{Entry, Ledger, Run};
-use avouch_merkle::LeafIndex;
+use avouch_merkle::{Digest, LeafIndex};
 
 use crate::{Error, Selection};
 
@@ -37,6 +37,7 @@ pub fn disclose(
         proof: ledger.prove_events(run, &seqs)?,
         events,
         blobs,
+        ..Disclosures::default()
     }))
 }
 
@@ -63,7 +64,7 @@ fn shown(
 ) -> Result<Shown, Error> {
     let header = entry.event.header_at(seq)?;
     let mut fields = Vec::new();
-    for (index, field) in (0u64..).zip(entry.body.fields()) {
+    for (index, field) in entry.body.indexed_fields() {
         // Leaf 0, which counts the fields, is opened with any of them.
         if index > 0 && !selection.shows_field(&header, field.name()) {
             continue;
@@ -76,11 +77,20 @@ fn shown(
         fields.push((index, field.clone()));
     }
     // Alone, leaf 0 is shown where all fields are: that there are none is then part of the answer.
-    let openings = if fields.len() > 1 || selection.shows_field(&header, "") {
-        let indices: Vec<LeafIndex> = fields.iter().map(|(index, _)| LeafIndex(*index)).collect();
+    // What was erased has no name any more: it is shown as erased wherever fields are asked for, so that it
+    // does not look like something withheld.
+    let erased: Vec<(u64, Digest)> = entry.body.erased().collect();
+    let tells = !erased.is_empty() && selection.asks_for_fields(&header);
+    let openings = if fields.len() > 1 || tells || selection.shows_field(&header, "") {
+        let opened = fields.iter().map(|(index, _)| *index);
+        let mut indices: Vec<u64> = opened.chain(erased.iter().map(|(at, _)| *at)).collect();
+        indices.sort_unstable();
+        let indices: Vec<LeafIndex> = indices.into_iter().map(LeafIndex).collect();
         Some(Openings {
             proof: entry.body.proof(&indices)?,
             fields,
+            erased,
+            sealed: Vec::new(),
         })
     } else {
         None

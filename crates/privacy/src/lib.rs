@@ -2,15 +2,26 @@
 //!
 //! - [`Selection`] says which events and fields to show: as a short expression, or as TOML.
 //! - [`disclose()`] takes them out of the ledger with the proofs that lead to the signed root.
+//! - [`find()`] finds everywhere that a run holds a value, and [`erase()`] destroys it there.
+//! - [`Scanner`] finds secrets in what is about to be recorded.
 //!
-//! What it is not: it holds no private key and signs nothing, and it makes no bundle: a disclosure is one
-//! section of one.
+//! What it is not: it holds no private key (they are passed in), and it makes no bundle: a disclosure is
+//! one section of one.
 
 mod disclose;
+mod erase;
 mod error;
+mod find;
+mod needle;
+mod redacted;
+mod scan;
 mod select;
 mod select_file;
 
 pub use disclose::disclose;
+pub use erase::erase;
 pub use error::Error;
+pub use find::{Target, Why, find};
+pub use redacted::{add_redactions, last_redaction};
+pub use scan::{Hit, Hits, ScanMode, Scanner};
 pub use select::Selection;

@@ -87,6 +87,14 @@ impl Selection {
             })
     }
 
+    /// Whether any field of the event is asked for, whatever its name.
+    pub(crate) fn asks_for_fields(&self, header: &Header) -> bool {
+        self.clauses
+            .iter()
+            .filter(|clause| clause.matches(header))
+            .any(|clause| clause.fields != Fields::None)
+    }
+
     pub(crate) fn of(clauses: Vec<Clause>) -> Self {
         Self { clauses }
     }

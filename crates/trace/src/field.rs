@@ -198,11 +198,23 @@ pub fn count_field(salt: Salt, count: usize) -> Field {
     Field::from_encoded_value(salt, "", value.as_slice())
 }
 
-/// An event's whole body: leaf 0, then the fields sorted by leaf hash.
+/// An event's body: leaf 0, then the fields sorted by leaf hash. Of a field that was erased only the leaf
+/// hash is left, so that the root stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
     fields: Vec<Field>,
+    /// Where each of the fields stands; without gaps unless some were erased.
+    indices: Vec<u64>,
     leaves: Vec<Digest>,
+}
+
+/// A place in a stored body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// A field.
+    Field(Field),
+    /// The leaf hash of one that was erased.
+    Erased(Digest),
 }
 
 impl Body {
@@ -222,15 +234,37 @@ impl Body {
             leaves.push(leaf);
             fields.push(field);
         }
-        Ok(Self { fields, leaves })
+        Ok(Self {
+            indices: (0..fields.len() as u64).collect(),
+            fields,
+            leaves,
+        })
     }
 
-    /// Takes back a body from its stored fields, leaf 0 first. Refuses what [`Body::new`] could not
+    /// Takes back a whole body from its stored fields, leaf 0 first. Refuses what [`Body::new`] could not
     /// have made.
     pub fn from_stored(fields: Vec<Field>) -> Result<Self, Error> {
-        let leaves: Vec<Digest> = fields.iter().map(Field::leaf).collect();
-        let body = Self { fields, leaves };
-        check_layout(body.indexed(), body.fields.len() as u64).map_err(|why| Error::Body {
+        Self::from_slots(fields.into_iter().map(Slot::Field).collect())
+    }
+
+    /// Takes back a body of which fields may have been erased; leaf 0 never is.
+    pub fn from_slots(slots: Vec<Slot>) -> Result<Self, Error> {
+        let mut body = Self {
+            fields: Vec::with_capacity(slots.len()),
+            indices: Vec::with_capacity(slots.len()),
+            leaves: Vec::with_capacity(slots.len()),
+        };
+        for (index, slot) in (0..).zip(slots) {
+            match slot {
+                Slot::Field(field) => {
+                    body.leaves.push(field.leaf());
+                    body.indices.push(index);
+                    body.fields.push(field);
+                }
+                Slot::Erased(leaf) => body.leaves.push(leaf),
+            }
+        }
+        body.check_layout().map_err(|why| Error::Body {
             body: body.root(),
             why,
         })?;
@@ -238,25 +272,60 @@ impl Body {
         Ok(body)
     }
 
-    fn indexed(&self) -> impl Iterator<Item = (u64, &Field, Digest)> {
-        (0..)
-            .zip(&self.fields)
-            .zip(&self.leaves)
-            .map(|((index, field), leaf)| (index, field, *leaf))
+    fn check_layout(&self) -> Result<(), &'static str> {
+        let mut fields = self.indexed_fields().peekable();
+        let laid_out = (0..).zip(&self.leaves).map(|(index, leaf)| {
+            let field = fields.next_if(|(at, _)| *at == index);
+            (index, field.map(|(_, field)| field), *leaf)
+        });
+        check_layout(laid_out, self.leaves.len() as u64)
     }
 
-    /// All fields, leaf 0 first.
+    /// All fields that are there, leaf 0 first.
     pub fn fields(&self) -> &[Field] {
         &self.fields
     }
 
+    /// All fields that are there, each with its index in the body.
+    pub fn indexed_fields(&self) -> impl Iterator<Item = (u64, &Field)> {
+        self.indices.iter().copied().zip(&self.fields)
+    }
+
+    /// Index and leaf hash of every field that was erased, ascending.
+    pub fn erased(&self) -> impl Iterator<Item = (u64, Digest)> {
+        let mut present = self.indices.iter().peekable();
+        (0..).zip(&self.leaves).filter_map(move |(index, leaf)| {
+            match present.next_if(|at| **at == index) {
+                Some(_) => None,
+                None => Some((index, *leaf)),
+            }
+        })
+    }
+
+    /// How many fields the event had when it was recorded, leaf 0 not counted.
+    pub fn count(&self) -> u64 {
+        self.leaves.len() as u64 - 1
+    }
+
+    /// Erases the field at `index`, so that only its leaf hash is left, which is returned. `None` where there
+    /// is no such field, or only the leaf 0 that counts them.
+    pub fn erase(&mut self, index: u64) -> Option<Digest> {
+        let at = self
+            .indices
+            .binary_search(&index)
+            .ok()
+            .filter(|at| *at > 0)?;
+        self.indices.remove(at);
+        self.fields.remove(at);
+        self.leaves.get(usize::try_from(index).ok()?).copied()
+    }
+
     /// The field of this name and its index.
     pub fn get(&self, name: &str) -> Option<(usize, &Field)> {
-        self.fields
-            .iter()
-            .enumerate()
+        self.indexed_fields()
             .skip(1)
             .find(|(_, field)| field.name() == name)
+            .map(|(index, field)| (index as usize, field))
     }
 
     /// The body's root.
@@ -277,6 +346,17 @@ impl Body {
     /// `opened` holds (index, field) with the indices strictly ascending from 0; `proof` is
     /// [`Body::proof`]'s. Returns how many fields the whole body has, leaf 0 not counted.
     pub fn verify(body: &Digest, opened: &[(u64, Field)], proof: &[Digest]) -> Result<u64, Error> {
+        Self::verify_with(body, opened, &[], proof)
+    }
+
+    /// As [`Body::verify`], where of some more fields the leaf hashes are known: (index, leaf hash), the indices
+    /// strictly ascending, none of them among those of `opened`.
+    pub fn verify_with(
+        body: &Digest,
+        opened: &[(u64, Field)],
+        known: &[(u64, Digest)],
+        proof: &[Digest],
+    ) -> Result<u64, Error> {
         let refuse = |why| Error::Body { body: *body, why };
         let count = match opened.first() {
             Some((0, first)) => read_count(first).map_err(refuse)?,
@@ -289,15 +369,24 @@ impl Body {
         let size = count
             .checked_add(1)
             .ok_or_else(|| refuse("leaf 0's number is too large"))?;
-        let leaves: Vec<(LeafIndex, Digest)> = opened
+        let opened_leaves = opened
             .iter()
-            .map(|(index, field)| (LeafIndex(*index), field.leaf()))
+            .map(|(index, field)| (*index, Some(field), field.leaf()));
+        let mut all: Vec<(u64, Option<&Field>, Digest)> = opened_leaves
+            .chain(known.iter().map(|(index, leaf)| (*index, None, *leaf)))
             .collect();
-        let with_leaves = opened
+        // Each list must ascend by itself; an index that both have stands twice now, which is refused below.
+        if known.windows(2).any(|pair| pair[0].0 >= pair[1].0)
+            || opened.windows(2).any(|pair| pair[0].0 >= pair[1].0)
+        {
+            return Err(refuse("the indices must be in ascending order"));
+        }
+        all.sort_by_key(|(index, ..)| *index);
+        let leaves: Vec<(LeafIndex, Digest)> = all
             .iter()
-            .zip(&leaves)
-            .map(|((i, f), (_, leaf))| (*i, f, *leaf));
-        check_layout(with_leaves, size).map_err(refuse)?;
+            .map(|(index, _, leaf)| (LeafIndex(*index), *leaf))
+            .collect();
+        check_layout(all.into_iter(), size).map_err(refuse)?;
         let mut names: Vec<&str> = opened
             .iter()
             .skip(1)
@@ -331,7 +420,7 @@ fn read_count(field: &Field) -> Result<u64, &'static str> {
 /// What holds for the leaves of every body of `size` leaves: leaf 0 counts the rest, no other has
 /// the empty name, and the rest are sorted by hash.
 fn check_layout<'a>(
-    leaves: impl Iterator<Item = (u64, &'a Field, Digest)>,
+    leaves: impl Iterator<Item = (u64, Option<&'a Field>, Digest)>,
     size: u64,
 ) -> Result<(), &'static str> {
     let mut last: Option<(u64, Digest)> = None;
@@ -339,12 +428,13 @@ fn check_layout<'a>(
     for (index, field, leaf) in leaves {
         seen = true;
         if index == 0 {
-            if read_count(field)?.checked_add(1) != Some(size) {
+            let count = field.ok_or("leaf 0, which says how many fields there are, is missing")?;
+            if read_count(count)?.checked_add(1) != Some(size) {
                 return Err("leaf 0 gives another number of fields");
             }
             continue;
         }
-        if field.name().is_empty() {
+        if field.is_some_and(|field| field.name().is_empty()) {
             return Err("only leaf 0 may have the empty name");
         }
         if last.is_some_and(|(before, hash)| before >= index || hash >= leaf) {

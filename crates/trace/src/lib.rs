@@ -18,12 +18,13 @@ mod header;
 mod kind;
 mod manifest;
 mod name;
+mod redaction;
 
 pub use check::{Checker, Rule};
 pub use error::{Error, HeaderError};
 pub use event::{Event, agent_chain_start, journal_start};
 pub use field::{
-    BLOB_THRESHOLD, BlobRef, Body, Field, RESERVED_FIELDS, SALT_LEN, Salt, count_field,
+    BLOB_THRESHOLD, BlobRef, Body, Field, RESERVED_FIELDS, SALT_LEN, Salt, Slot, count_field,
 };
 pub use header::{
     HEADER_LEN, Header, MAX_SCORE, NO_BUDGET, NO_PARENT, UNKNOWN_COST, UNKNOWN_SCORE, offset,
@@ -31,6 +32,7 @@ pub use header::{
 pub use kind::{Decision, Flags, Kind};
 pub use manifest::{MANIFEST_CONTENT_TYPE, Manifest, Mode, Parent, Relation, RunId, Source};
 pub use name::NameId;
+pub use redaction::{REDACTION_CONTENT_TYPE, Redaction, Tombstone};
 
 /// The most events a run may have: sizes stay below 2^32 - 1, so that no `parent` can be mistaken
 /// for "none".

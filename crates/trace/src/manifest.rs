@@ -43,6 +43,15 @@ mod key {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub [u8; 16]);
 
+impl RunId {
+    /// The CWT subject of statements about this run.
+    pub fn subject(&self) -> String {
+        let mut subject = String::from("urn:avouch:run:");
+        subject.push_str(&self.to_string());
+        subject
+    }
+}
+
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -262,9 +271,7 @@ impl Manifest {
 
     /// The CWT subject of a statement about this run.
     pub fn subject(&self) -> String {
-        let mut subject = String::from("urn:avouch:run:");
-        subject.push_str(&self.run.to_string());
-        subject
+        self.run.subject()
     }
 }
 

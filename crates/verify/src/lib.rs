@@ -111,7 +111,13 @@ fn verify_with(
     let spoken =
         checks::statement::check(statement, logged.seen_by, policy, options, &mut findings);
     findings.append(of_log);
-    let (shown, agree) = checks::shown::check(disclosures, &spoken, policy, &mut findings);
+    let (shown, agree) = checks::shown::check(
+        disclosures,
+        &spoken,
+        policy,
+        logged.checkpoint.as_ref(),
+        &mut findings,
+    );
     let about = spoken.statement.map(|statement| About {
         statement_id: statement.statement_id(),
         issuer: statement.issuer().into(),

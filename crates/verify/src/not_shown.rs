@@ -108,6 +108,17 @@ fn of_run(
         let text = format!("{fields} of the events whose bodies are shown.");
         add("withheld-fields", text);
     }
+    if shown.erased_fields > 0 {
+        let fields = count(shown.erased_fields, "field");
+        let text =
+            format!("{fields} that the issuer says it erased; that no copy is left is its word.");
+        add("erased-fields", text);
+    }
+    if shown.sealed_fields > 0 {
+        let fields = count(shown.sealed_fields, "field");
+        let text = format!("{fields} that only chosen readers can open; they are in their places.");
+        add("sealed-fields", text);
+    }
     if shown.withheld_blobs > 0 {
         let blobs = count(shown.withheld_blobs, "blob");
         let text = format!("The content of {blobs} that shown fields refer to.");

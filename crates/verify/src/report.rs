@@ -122,6 +122,8 @@ pub enum CheckName {
     HeaderFields,
     /// Every blob shown is the one that a field refers to.
     Blobs,
+    /// Every field shown as erased is under a redaction that the issuer signed.
+    Redactions,
     /// All events are shown, and they are a well-formed trace under root and chain.
     Trace,
     /// As much is shown as the policy requires.
@@ -149,6 +151,7 @@ impl CheckName {
             Self::Fields => "fields",
             Self::HeaderFields => "header-fields",
             Self::Blobs => "blobs",
+            Self::Redactions => "redactions",
             Self::Trace => "trace",
             Self::Disclosure => "disclosure",
         }
@@ -249,10 +252,20 @@ pub struct ShownCounts {
     pub blobs: u64,
     /// Blobs that shown fields refer to, and that are withheld.
     pub withheld_blobs: u64,
+    /// Fields shown as erased.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub erased_fields: u64,
+    /// Fields whose openings are encrypted to chosen readers.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub sealed_fields: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Report {
-    /// The check of this name. The `expected-` checks, `log-history`, `witnesses` and `disclosure` are there only
+    /// The check of this name. The `expected-` checks, `log-history`, `witnesses`, `redactions` and `disclosure` are there only
     /// when asked for, all others always.
     pub fn check(&self, name: CheckName) -> Option<&Check> {
         self.checks.iter().find(|check| check.name == name)

@@ -203,7 +203,7 @@ fn one_name_twice_in_an_event_is_proof_of_fraud() {
     let mut bundle = run().seal_as(events, sealed.bodies.clone()).show_all();
     let openings = Openings {
         fields: (0..).zip(fields).collect(),
-        proof: Vec::new(),
+        ..Openings::default()
     };
     bundle.disclosures.as_mut().unwrap().events[3].openings = Some(openings);
     assert_fails(
@@ -237,6 +237,7 @@ fn a_body_that_claims_more_fields_than_fit_a_number_is_only_counted() {
         shown.openings = Some(Openings {
             fields,
             proof: path.to_vec(),
+            ..Openings::default()
         });
     }
     let report = judge(&bundle, &policy(""));

@@ -305,6 +305,7 @@ impl Run {
                         .map(|&at| (at, body.fields()[at as usize].clone()))
                         .collect(),
                     proof: body.proof(&indices(fields)).expect("a proof"),
+                    ..Openings::default()
                 }),
             }
         });

@@ -177,6 +177,7 @@ fn disclose(run: &Run, event: impl Fn(u64) -> bool, field: impl Fn(&str) -> bool
         let openings = (fields.len() > 1).then(|| Openings {
             proof: body.proof(&opened).unwrap(),
             fields,
+            ..Openings::default()
         });
         events.push(Shown {
             seq,
@@ -189,5 +190,6 @@ fn disclose(run: &Run, event: impl Fn(u64) -> bool, field: impl Fn(&str) -> bool
         proof: multi_proof(&leaves, &indices).unwrap(),
         events,
         blobs,
+        ..Disclosures::default()
     }
 }

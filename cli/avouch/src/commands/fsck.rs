@@ -20,11 +20,13 @@ pub(crate) fn run(global: &Global, as_json: bool) -> anyhow::Result<u8> {
         ("runs", report.counts.runs),
         ("events", report.counts.events),
         ("fields", report.counts.fields),
+        ("erased fields", report.counts.erased),
         ("blobs", report.counts.blobs),
         ("statements", report.counts.statements),
         ("nodes", report.counts.nodes),
         ("checkpoints", report.counts.checkpoints),
         ("cosignatures", report.counts.cosignatures),
+        ("redactions", report.counts.redactions),
     ];
     if as_json {
         let checked: serde_json::Map<_, _> = counts

@@ -5,26 +5,64 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use avouch::Home;
 use avouch::importers::{Options, Outcome, SourceKey};
+use avouch::{Home, ScanMode, Scanner};
 use serde_json::{Value, json};
 
 use super::{Global, HOLDS};
-use crate::args::Ingest;
+use crate::args::{Ingest, Scan};
 use crate::output;
 
 pub(crate) fn run(global: &Global, args: &Ingest) -> anyhow::Result<u8> {
     let mut home = global.home()?;
+    set_scanner(&mut home, args)?;
     let mut all = Vec::new();
     // What was recorded before a file that is refused stays recorded, and is told.
     let done = args
         .files
         .iter()
         .try_for_each(|path| one_file(&mut home, args, path, &mut all));
+    tell_hits(&home, args.scan);
     if args.output.json {
         output::json(&all)?;
     }
     done.map(|()| HOLDS)
+}
+
+fn set_scanner(home: &mut Home, args: &Ingest) -> anyhow::Result<()> {
+    let mode = match args.scan {
+        Scan::Off => return Ok(()),
+        Scan::Warn => ScanMode::Warn,
+        Scan::Redact => ScanMode::Redact,
+    };
+    let scanner = match &args.scan_rules {
+        None => Scanner::builtin()?,
+        Some(path) => {
+            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            Scanner::with_toml(&text).with_context(|| path.display().to_string())?
+        }
+    };
+    home.set_scanner(scanner, mode);
+    Ok(())
+}
+
+/// Says what the scanner found; never what it was.
+fn tell_hits(home: &Home, scan: Scan) {
+    let report = home.scan_report();
+    if report.events == 0 {
+        return;
+    }
+    let rules: Vec<String> = report
+        .hits
+        .iter()
+        .map(|(rule, count)| format!("{rule} {count}"))
+        .collect();
+    let what = match scan {
+        Scan::Redact => "redacted before recording",
+        _ => "WARNING: recorded as they are (--scan redact takes them out)",
+    };
+    let (events, rules) = (report.events, rules.join(", "));
+    eprintln!("avouch: possible secrets in {events} events: {rules}; {what}");
 }
 
 fn one_file(

@@ -3,6 +3,7 @@
 mod audit_source;
 mod check;
 mod demo;
+pub(crate) mod disclose;
 mod fsck;
 mod ingest;
 mod init;
@@ -10,6 +11,7 @@ mod key;
 mod log;
 mod monitor;
 mod recover;
+pub(crate) mod redact;
 mod runs;
 mod seal;
 mod verify;
@@ -85,6 +87,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Show(args) => runs::show(&global, &args),
         Command::Check(args) => check::run(&global, &args),
         Command::Seal(args) => seal::run(&global, &args),
+        Command::Redact(args) => redact::run(&global, &args),
+        Command::Disclose(args) => disclose::run(&global, &args),
         Command::Verify(args) => verify::run(&args),
         Command::Log(command) => log::run(&global, &command),
         Command::Key(args) => key::run(&global, args),

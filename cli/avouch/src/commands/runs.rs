@@ -120,12 +120,30 @@ fn show_bundle(path: &Path, args: &Show) -> anyhow::Result<u8> {
         avouch::printable(statement.issuer()),
     ))?;
     let mut shown = 0;
+    let mut next = 0;
     for event in events() {
-        output::line(event?.summary())?;
+        let event = event?;
+        hidden(next, event.seq)?;
+        output::line(event.summary())?;
+        output::line(format!("        {}", event.coverage()))?;
         shown += 1;
+        next = event.seq.saturating_add(1);
     }
+    hidden(next, manifest.size)?;
     output::line(format!("{shown} of {} events are shown", manifest.size))?;
     Ok(HOLDS)
+}
+
+/// The events before `end` that are hidden: of them the bundle holds no more than hashes.
+fn hidden(first: u64, end: u64) -> anyhow::Result<()> {
+    match end.saturating_sub(first) {
+        0 => Ok(()),
+        1 => output::line(format!("{first:>6}  withheld")),
+        count => {
+            let last = end - 1;
+            output::line(format!("{first:>6}  to {last}: {count} events withheld"))
+        }
+    }
 }
 
 fn one_event(event: &EventView, as_json: bool) -> anyhow::Result<u8> {

@@ -3,7 +3,7 @@
 use avouch_merkle::Digest;
 use rusqlite::Connection;
 
-use super::Counts;
+use super::{Counts, erasures};
 use crate::blobs::check_references;
 use crate::journal::{last_event, read_body};
 use crate::log::{LoggedStatement, statement_where};
@@ -101,8 +101,10 @@ fn check_run(
                 Error::NoSuchBlob { .. } => at.wrong(error.to_string()),
                 other => other,
             })?;
+        erasures::check_event(conn, at, &body)?;
         counts.events += 1;
         counts.fields += body.fields().len() as u64;
+        counts.erased += body.erased().count() as u64;
         meter.tick();
     }
     match logged? {

@@ -1,5 +1,6 @@
 //! Re-deriving everything in the ledger, and naming the first row that is wrong.
 
+mod erasures;
 mod journal;
 mod log;
 
@@ -29,6 +30,8 @@ pub struct Counts {
     pub events: u64,
     /// Fields of events.
     pub fields: u64,
+    /// Fields of which an erasure left the leaf hash.
+    pub erased: u64,
     /// References from fields to blobs.
     pub references: u64,
     /// Blobs.
@@ -37,6 +40,8 @@ pub struct Counts {
     pub statements: u64,
     /// Nodes of the log.
     pub nodes: u64,
+    /// Redactions.
+    pub redactions: u64,
     /// Nodes of runs' trees.
     pub run_nodes: u64,
     /// Checkpoints.
@@ -80,6 +85,7 @@ impl Ledger {
         counts.blobs = blobs::check_all(conn, &mut meter)?;
         journal::check_events(conn, self.identity(), counts, progress)?;
         log::check(conn, self.identity(), counts, progress)?;
+        erasures::check_all(conn, self.identity(), counts)?;
         counts.cosignatures = cosignatures::check_all(conn)?;
         let mut meter = Meter::new(Stage::Storage, 1, progress);
         check_storage(conn)?;

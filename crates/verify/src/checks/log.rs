@@ -27,6 +27,8 @@ pub(crate) struct Logged {
     /// When so many witnesses as the policy requires, and at least one, had seen the log with the
     /// statement in it; seconds since the Unix epoch.
     pub(crate) seen_by: Option<u64>,
+    /// The checkpoint, where a pinned log signed it.
+    pub(crate) checkpoint: Option<Checkpoint>,
     /// Where the checkpoint is at odds with one that the verifier had seen.
     pub(crate) evidence: Option<Evidence>,
 }
@@ -68,7 +70,21 @@ pub(crate) fn check(
     Logged {
         seen_by: seen_by.filter(|_| place.is_some()),
         position: place,
+        checkpoint: opened,
         evidence,
+    }
+}
+
+/// Whether receipts show that this statement, too, is in the log whose checkpoint is shown.
+pub(crate) fn holds(
+    receipts: &[Vec<u8>],
+    statement: &Statement,
+    policy: &Policy,
+    checkpoint: Option<&Checkpoint>,
+) -> Judged {
+    match judge_receipts(receipts, Some(statement), policy) {
+        (Judged::Pass(_), logged) => judge_position(&logged, checkpoint).0,
+        (judged, _) => judged,
     }
 }
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use avouch_bundle::{Disclosures, Openings, Shown};
+use avouch_cose::{Checkpoint, Statement};
 use avouch_merkle::{Digest, LeafIndex, TreeSize, verify_multi};
 use avouch_trace::{Body, Field, Header, Kind, Manifest, NameId};
 
 use super::statement::{Spoken, UNPROVEN};
-use super::trace;
+use super::{redactions, trace};
 use crate::judged::{Findings, Judged};
 use crate::policy::{Disclosure, Policy};
 use crate::report::{CheckName, ShownCounts};
@@ -19,6 +20,7 @@ pub(crate) fn check(
     disclosures: Option<&Disclosures>,
     spoken: &Spoken,
     policy: &Policy,
+    checkpoint: Option<&Checkpoint>,
     findings: &mut Findings,
 ) -> (ShownCounts, bool) {
     let require = policy.require.disclosure;
@@ -56,6 +58,11 @@ pub(crate) fn check(
         .zip([events, fields, header, blobs, trace])
     {
         findings.add(name, name != CheckName::Trace, judged);
+    }
+    let issuer = spoken.statement.as_ref().map_or("", Statement::issuer);
+    if let Some(erased) = redactions::judge(shown, manifest, issuer, policy, checkpoint) {
+        let erased = erased.resting_on(in_events, UNPROVEN_FIELDS);
+        findings.add(CheckName::Redactions, true, erased);
     }
     if let Some(enough) = enough {
         let enough = enough.resting_on(proven, "what is shown is not proven");
@@ -168,19 +175,24 @@ fn judge_fields(shown: &Disclosures, counts: &mut ShownCounts) -> Judged {
         openings,
     } in &shown.events
     {
-        let Some(Openings { fields, proof }) = openings else {
+        let Some(openings) = openings else {
             continue;
         };
-        match Body::verify(&event.body, fields, proof) {
+        let Openings { fields, proof, .. } = openings;
+        match Body::verify_with(&event.body, fields, &openings.hash_only(), proof) {
             Ok(all) => {
                 // Leaf 0 is among those opened, and is not one of those it counts.
                 let opened = (fields.len() as u64).saturating_sub(1);
                 counts.opened_events += 1;
+                let (erased, sealed) = (openings.erased.len(), openings.sealed.len());
                 counts.fields += opened;
+                counts.erased_fields += erased as u64;
+                counts.sealed_fields += sealed as u64;
+                let told = opened + erased as u64 + sealed as u64;
                 // The count is the issuer's number, and may be any.
                 counts.withheld_fields = counts
                     .withheld_fields
-                    .saturating_add(all.saturating_sub(opened));
+                    .saturating_add(all.saturating_sub(told));
             }
             Err(error) => return Judged::Fail(format!("event {seq}: {error}")),
         }
@@ -189,16 +201,27 @@ fn judge_fields(shown: &Disclosures, counts: &mut ShownCounts) -> Judged {
         opened_events,
         fields,
         withheld_fields,
+        erased_fields,
+        sealed_fields,
         ..
     } = counts;
-    Judged::Pass(match opened_events {
-        0 => "no field is shown".into(),
+    let mut reason = match opened_events {
+        0 => return Judged::Pass("no field is shown".into()),
         events => format!(
             "{} of {} in their bodies; {withheld_fields} withheld there",
             count(*fields, "field"),
             count(*events, "event")
         ),
-    })
+    };
+    for (number, what) in [
+        (sealed_fields, "sealed to chosen readers"),
+        (erased_fields, "erased"),
+    ] {
+        if *number > 0 {
+            reason.push_str(&format!(", {number} {what}"));
+        }
+    }
+    Judged::Pass(reason)
 }
 
 /// Fields that repeat what the header says, or spell out its ids.
@@ -315,6 +338,18 @@ fn judge_disclosure(
             }
             if counts.withheld_fields > 0 {
                 missing.push(count(counts.withheld_fields, "field"));
+            }
+            if counts.erased_fields > 0 {
+                missing.push(format!(
+                    "{} that were erased",
+                    count(counts.erased_fields, "field")
+                ));
+            }
+            if counts.sealed_fields > 0 {
+                missing.push(format!(
+                    "{} that are sealed",
+                    count(counts.sealed_fields, "field")
+                ));
             }
             if counts.withheld_blobs > 0 {
                 missing.push(count(counts.withheld_blobs, "blob"));

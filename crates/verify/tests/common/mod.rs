@@ -325,6 +325,7 @@ impl Sealed {
             events,
             proof,
             blobs,
+            ..Disclosures::default()
         });
         Bundle {
             statement: self.statement.as_bytes().to_vec(),
@@ -365,6 +366,7 @@ pub fn open(body: &Body, names: &[String]) -> Openings {
     Openings {
         proof: body.proof(&indices).unwrap(),
         fields,
+        ..Openings::default()
     }
 }
 
