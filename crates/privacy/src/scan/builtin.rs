@@ -25,7 +25,7 @@ const RULES: [(&str, &str, Check); 31] = [
     ),
     (
         "aws-secret-access-key",
-        r#"(?i)aws_?secret_?(?:access_?)?key\\?["']?\s*[:=]\s*\\?["']?([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"#,
+        r#"(?i)aws_?secret_?(?:access_?)?key\\{0,7}["']?\s*[:=]\s*\\{0,7}["']?([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"#,
         Check::None,
     ),
     (
@@ -138,12 +138,12 @@ const RULES: [(&str, &str, Check); 31] = [
     ),
     (
         "authorization-header",
-        r#"(?i)\bauthorization\\?["']?\s*[:=]\s*\\?["']?(?:bearer|basic|token)\s+([A-Za-z0-9._~+/\-]{16,}=*)"#,
+        r#"(?i)\bauthorization\\{0,7}["']?\s*[:=]\s*\\{0,7}["']?(?:bearer|basic|token)\s+([A-Za-z0-9._~+/\-]{16,}=*)"#,
         Check::Random(3.0),
     ),
     (
         "assigned-secret",
-        r#"(?i)(?:api[_\-]?key|secret(?:[_\-]?key)?|access[_\-]?token|auth[_\-]?token|client[_\-]?secret|passwd|password)\\?["']?\s*(?::=|=>|=|:)\s*\\?["']([^\s"'\\]{12,128})\\?["']"#,
+        r#"(?i)(?:api[_\-]?key|secret(?:[_\-]?key)?|access[_\-]?token|auth[_\-]?token|client[_\-]?secret|passwd|password)\\{0,7}["']?\s*(?::=|=>|=|:)\s*\\{0,7}["']([^\s"'\\]{12,128})\\{0,7}["']"#,
         Check::Random(3.5),
     ),
     (

@@ -43,7 +43,7 @@ fn entropy(text: &str) -> f64 {
 
 /// What has a secret's place but is none: a digest, words, a path, a placeholder, code.
 fn is_ordinary(text: &str) -> bool {
-    let has = |kind: fn(&u8) -> bool| text.as_bytes().iter().any(|byte| kind(byte));
+    let has = |kind: fn(&u8) -> bool| text.as_bytes().iter().any(kind);
     let hex = text
         .bytes()
         .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
@@ -114,7 +114,7 @@ fn luhn(digits: &[u32]) -> bool {
             _ => digit * 2 / 10 + digit * 2 % 10,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Names that stand before an @ without being anybody's, and endings of files.
