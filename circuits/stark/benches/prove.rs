@@ -1,7 +1,7 @@
 //! Time, memory and size of proofs, beside `p3-sha256-air` proving as many bare compressions with the
 //! same parameters in the same run.
 //!
-//!     RUSTFLAGS='-C target-cpu=native' cargo bench -p avouch-stark [-- EVENTS...]
+//!     RUSTFLAGS='-C target-cpu=native' cargo bench -p avouch-stark --bench prove [-- EVENTS...]
 //!
 //! Without that flag the library's fields and hashes use no vector instructions. Every figure is from
 //! a process of its own, so that its peak of memory is its own. Processor time is what counts: it is

@@ -8,10 +8,13 @@
 use core::fmt;
 
 use alloc::string::{String, ToString};
+#[cfg(feature = "prove")]
 use alloc::vec::Vec;
 
 use serde::de::{self, DeserializeSeed, SeqAccess, Visitor};
-use serde::ser::{self, Serialize};
+use serde::ser;
+#[cfg(feature = "prove")]
+use serde::ser::Serialize;
 
 /// Why bytes are no proof.
 #[derive(Debug)]

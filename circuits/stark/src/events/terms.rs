@@ -33,6 +33,7 @@ pub(crate) struct Layout<'a> {
 pub(crate) struct ClaimColumns {
     pub(crate) terms: Terms,
     /// The claim's registers among all.
+    #[cfg_attr(not(feature = "prove"), allow(dead_code))]
     pub(crate) registers: Range<usize>,
 }
 
@@ -51,10 +52,12 @@ pub(crate) enum Terms {
         tally: Tally,
     },
     Gated {
+        #[cfg_attr(not(feature = "prove"), allow(dead_code))]
         place: usize,
         tally: Tally,
     },
     Oversight {
+        #[cfg_attr(not(feature = "prove"), allow(dead_code))]
         place: usize,
         bar: Bar,
         tally: Tally,

@@ -16,6 +16,7 @@ pub(crate) const ROWS: usize = 8;
 /// Steps of one row.
 pub(crate) const STEPS: usize = 9;
 /// Steps of one compression.
+#[cfg(feature = "prove")]
 pub(crate) const ALL_STEPS: usize = ROWS * STEPS;
 /// The step of round 0.
 pub(crate) const FIRST_ROUND: usize = 4;
