@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Disclose(crate::commands::disclose::Disclose),
     /// Erase a value from a run: wherever the run holds it, with its salts; the signed roots stay
     Redact(crate::commands::redact::Redact),
+    /// Prove that claims hold for a sealed run, without showing it, and write its evidence file
+    Prove(crate::commands::prove::Prove),
     /// Check evidence against a trust policy, offline
     Verify(Verify),
     /// Make, list, export and import keys

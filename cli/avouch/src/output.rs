@@ -36,6 +36,14 @@ pub(crate) fn byte_bar(label: String) -> ProgressBar {
     bar(label, style)
 }
 
+/// A bar over steps that each take long; it draws on a terminal only.
+pub(crate) fn step_bar(label: String) -> ProgressBar {
+    let style = "{msg} [{bar:30}] {pos}/{len} {elapsed} {eta}";
+    let bar = bar(label, style);
+    bar.enable_steady_tick(std::time::Duration::from_millis(500));
+    bar
+}
+
 /// A counter of things done, likewise.
 pub(crate) fn counter(label: String) -> ProgressBar {
     bar(label, "{spinner} {msg}: {human_pos} {elapsed}")

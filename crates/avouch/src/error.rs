@@ -111,6 +111,10 @@ pub enum Error {
     /// A key, signature, receipt or note.
     #[error(transparent)]
     Cose(#[from] avouch_cose::Error),
+    /// A proof of claims.
+    #[cfg(feature = "prove")]
+    #[error(transparent)]
+    Stark(#[from] avouch_stark::Error),
     /// An event or manifest.
     #[error(transparent)]
     Trace(#[from] avouch_trace::Error),

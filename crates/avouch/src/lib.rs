@@ -18,6 +18,8 @@ mod home;
 mod ingest;
 mod keys;
 pub mod log;
+#[cfg(feature = "prove")]
+mod prove;
 mod random;
 mod record;
 mod recover;
@@ -35,6 +37,8 @@ pub use durable::{temporary_file, write_file};
 pub use error::Error;
 pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer, needs_passphrase};
 pub use keys::{KeyInfo, KeyStore, Secret};
+#[cfg(feature = "prove")]
+pub use prove::{Estimate, Proved};
 pub use random::Randomness;
 pub use record::{NewRun, Recorder};
 pub use recover::Recovery;

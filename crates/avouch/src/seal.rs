@@ -83,6 +83,7 @@ impl Home {
             receipts: vec![receipt.as_bytes().to_vec()],
             checkpoint: Some(checkpoint.note),
             disclosures,
+            proofs: Vec::new(),
         })
     }
 
@@ -94,10 +95,12 @@ impl Home {
         signer: &Signer,
         dir: &Path,
     ) -> Result<PathBuf, Error> {
-        let bytes = self
-            .bundle(run, selection, signer)?
-            .encode()
-            .map_err(Error::MakeBundle)?;
+        self.save_bundle(run, &self.bundle(run, selection, signer)?, dir)
+    }
+
+    /// Writes a run's bundle as `DIR/NAME.avouch`, replacing an earlier one of the same run.
+    pub fn save_bundle(&self, run: &Run, bundle: &Bundle, dir: &Path) -> Result<PathBuf, Error> {
+        let bytes = bundle.encode().map_err(Error::MakeBundle)?;
         fs::create_dir_all(dir).map_err(|source| Error::io(dir, source))?;
         let path = dir.join(format!("{}.{EXTENSION}", file_stem(&run.info.name)));
         durable::replace(&path, &bytes)?;

@@ -10,7 +10,7 @@ use avouch_trace::{Event, Field};
 use crate::model::limit;
 use crate::{
     Blobs, Bundle, DIGEST_HEAD, DIGEST_LEN, Disclosures, Error, MAGIC, MAX_BUNDLE_LEN, Openings,
-    Redacted, Shown, VERSION, disclosure, hash_only, section,
+    Proof, Redacted, Shown, VERSION, disclosure, hash_only, section,
 };
 
 impl Bundle {
@@ -92,6 +92,9 @@ fn read_bundle(item: Item<'_>) -> Result<Bundle, Error> {
                 bundle.checkpoint = Some(String::from(text));
             }
             Ok(section::DISCLOSURES) => bundle.disclosures = Some(read_disclosures(value)?),
+            Ok(section::PROOFS) => {
+                bundle.proofs = some_of(value, "at least one proof", read_claims_proof)?;
+            }
             _ => {
                 return Err(Error::UnknownSection {
                     number,
@@ -105,6 +108,21 @@ fn read_bundle(item: Item<'_>) -> Result<Bundle, Error> {
     } else {
         Err(shape(sections, "a statement under section 1"))
     }
+}
+
+/// `[system, preset, claims, proof]`
+fn read_claims_proof(item: Item<'_>) -> Result<Proof, Error> {
+    let [system, preset, claims, proof] = elements(item, "[system, preset, claims, proof]")?;
+    let text = |item: Item<'_>, expected| -> Result<String, Error> {
+        let text = item.as_text().ok_or_else(|| shape(item, expected))?;
+        Ok(String::from(text))
+    };
+    Ok(Proof {
+        system: text(system, "a proof system's name")?,
+        preset: text(preset, "a preset's name")?,
+        claims: bytes_of(claims, "the claims' bytes")?.to_vec(),
+        proof: bytes_of(proof, "a proof's bytes")?.to_vec(),
+    })
 }
 
 fn read_disclosures(item: Item<'_>) -> Result<Disclosures, Error> {

@@ -21,6 +21,7 @@ impl Bundle {
             !self.receipts.is_empty(),
             self.checkpoint.is_some(),
             self.disclosures.is_some(),
+            !self.proofs.is_empty(),
         ];
         out.map(1 + optional.iter().filter(|present| **present).count());
         out.int(section::STATEMENT).bytes(&self.statement);
@@ -36,6 +37,13 @@ impl Bundle {
         if let Some(disclosures) = &self.disclosures {
             out.int(section::DISCLOSURES);
             write_disclosures(&mut out, disclosures)?;
+        }
+        if !self.proofs.is_empty() {
+            out.int(section::PROOFS).array(self.proofs.len());
+            for proof in &self.proofs {
+                out.array(4).text(&proof.system).text(&proof.preset);
+                out.bytes(&proof.claims).bytes(&proof.proof);
+            }
         }
         seal(out.into_vec())
     }

@@ -68,6 +68,12 @@ pub enum Error {
         /// The offset in the file.
         at: usize,
     },
+    /// A proof that does not say what it was made with.
+    #[error("{what} is empty")]
+    Nameless {
+        /// What has no name.
+        what: &'static str,
+    },
     /// Disclosures that show nothing.
     #[error("the disclosures show no event: leave the section out")]
     NothingShown,

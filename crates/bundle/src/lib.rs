@@ -7,8 +7,8 @@
 //! by number, every length and count has a limit, and no byte is without a meaning.
 //!
 //! # What this is not
-//! Nothing here verifies anything but the file's own form. Statement, receipts and checkpoint are
-//! opaque bytes; events, fields and blobs are what the file *says* they are. `avouch-verify` is
+//! Nothing here verifies anything but the file's own form. Statement, receipts, checkpoint and
+//! proofs are opaque bytes; events, fields and blobs are what the file *says* they are. `avouch-verify` is
 //! what checks them.
 #![no_std]
 extern crate alloc;
@@ -21,7 +21,7 @@ mod model;
 
 pub use blobs::Blobs;
 pub use error::Error;
-pub use model::{Bundle, Disclosures, Openings, Redacted, Shown};
+pub use model::{Bundle, Disclosures, Openings, Proof, Redacted, Shown};
 
 /// The longest bundle, in bytes.
 pub const MAX_BUNDLE_LEN: usize = 1 << 30;
@@ -41,6 +41,15 @@ pub const MAX_REDACTIONS: usize = 1 << 12;
 /// no path is longer.
 pub const MAX_PROOF_PER_ITEM: usize = 32;
 
+/// The most proofs of claims.
+pub const MAX_PROOFS: usize = 16;
+/// The longest name of a proof system or a preset, in bytes.
+pub const MAX_SYSTEM_LEN: usize = 64;
+/// The longest claims, in bytes: as long as `avouch-claims` has them.
+pub const MAX_CLAIMS_LEN: usize = 1 << 16;
+/// The longest proof, in bytes: half of what a bundle may have, so that a run of a million events fits.
+pub const MAX_PROOF_LEN: usize = 1 << 29;
+
 /// The first bytes of every bundle: an array of 4 whose first element is the text `avouch`.
 const MAGIC: &[u8] = b"\x84\x66avouch";
 /// The only version so far.
@@ -49,12 +58,13 @@ const VERSION: u8 = 1;
 const DIGEST_LEN: usize = 32;
 const DIGEST_HEAD: [u8; 2] = [0x58, 32];
 
-/// The numbers of the sections. 4 (anchors) and 6 (proofs) are reserved, and refused for now.
+/// The numbers of the sections. 4 (anchors) is reserved, and refused for now.
 mod section {
     pub(crate) const STATEMENT: i64 = 1;
     pub(crate) const RECEIPTS: i64 = 2;
     pub(crate) const CHECKPOINT: i64 = 3;
     pub(crate) const DISCLOSURES: i64 = 5;
+    pub(crate) const PROOFS: i64 = 6;
 }
 
 /// The keys of the disclosures' map.

@@ -8,8 +8,9 @@ use avouch_merkle::Digest;
 use avouch_trace::{Event, Field};
 
 use crate::{
-    Blobs, Error, MAX_CHECKPOINT_LEN, MAX_FIELDS, MAX_PROOF_PER_ITEM, MAX_RECEIPT_LEN,
-    MAX_RECEIPTS, MAX_REDACTIONS, MAX_STATEMENT_LEN,
+    Blobs, Error, MAX_CHECKPOINT_LEN, MAX_CLAIMS_LEN, MAX_FIELDS, MAX_PROOF_LEN,
+    MAX_PROOF_PER_ITEM, MAX_PROOFS, MAX_RECEIPT_LEN, MAX_RECEIPTS, MAX_REDACTIONS,
+    MAX_STATEMENT_LEN, MAX_SYSTEM_LEN,
 };
 
 /// The evidence about one run.
@@ -23,6 +24,21 @@ pub struct Bundle {
     pub checkpoint: Option<String>,
     /// What is shown of the run; `None` when nothing is.
     pub disclosures: Option<Disclosures>,
+    /// Proofs that claims hold for the run.
+    pub proofs: Vec<Proof>,
+}
+
+/// A proof that claims hold for the run of the statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The proof system: `stark`, or one that this reader does not know.
+    pub system: String,
+    /// The named set of its parameters.
+    pub preset: String,
+    /// What is proven: claims in their canonical form.
+    pub claims: Vec<u8>,
+    /// The proof, as its system writes it.
+    pub proof: Vec<u8>,
 }
 
 /// What is shown of a run.
@@ -111,7 +127,29 @@ impl Bundle {
                 MAX_CHECKPOINT_LEN,
             )?;
         }
+        limit("the number of proofs", self.proofs.len(), MAX_PROOFS)?;
+        self.proofs.iter().try_for_each(Proof::check)?;
         self.disclosures.as_ref().map_or(Ok(()), Disclosures::check)
+    }
+}
+
+impl Proof {
+    fn check(&self) -> Result<(), Error> {
+        for (what, name) in [
+            ("the name of a proof system", &self.system),
+            ("the name of a preset", &self.preset),
+        ] {
+            if name.is_empty() {
+                return Err(Error::Nameless { what });
+            }
+            limit(what, name.len(), MAX_SYSTEM_LEN)?;
+        }
+        limit(
+            "the length of a proof's claims in bytes",
+            self.claims.len(),
+            MAX_CLAIMS_LEN,
+        )?;
+        limit("a proof's length in bytes", self.proof.len(), MAX_PROOF_LEN)
     }
 }
 

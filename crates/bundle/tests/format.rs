@@ -3,7 +3,7 @@
 
 use avouch_bundle::{
     Blobs, Bundle, Disclosures, Error, MAX_CHECKPOINT_LEN, MAX_RECEIPT_LEN, MAX_RECEIPTS,
-    MAX_STATEMENT_LEN, Openings, Shown,
+    MAX_STATEMENT_LEN, Openings, Proof, Shown,
 };
 use avouch_cbor::{Encoder, Item, Value};
 use avouch_merkle::{Digest, sha256};
@@ -43,6 +43,15 @@ fn event(seq: u64, fields: Vec<(u64, Field)>) -> Shown {
     }
 }
 
+fn proof(system: &str) -> Proof {
+    Proof {
+        system: system.into(),
+        preset: "a preset".into(),
+        claims: vec![0x81, 0x81, 0x05],
+        proof: vec![1; 300],
+    }
+}
+
 /// A bundle with something in every section.
 fn full() -> Bundle {
     let fields = vec![
@@ -60,6 +69,7 @@ fn full() -> Bundle {
             blobs: Blobs::from_iter([BLOB.to_vec()]),
             ..Disclosures::default()
         }),
+        proofs: vec![proof("stark"), proof("another")],
     }
 }
 
@@ -154,7 +164,7 @@ fn a_file_that_was_cut_short_is_told_from_one_that_was_altered() {
 
 #[test]
 fn unknown_and_reserved_sections_are_refused_by_number() {
-    for number in [0, 4, 6, 7, 1000] {
+    for number in [0, 4, 7, 1000] {
         let mut sections = Encoder::new();
         let known: &[u8] = &[0x01, 0x41, 0xab];
         let mut unknown = Encoder::new();
@@ -180,6 +190,20 @@ fn shapes_that_the_format_does_not_have_are_refused_with_their_byte() {
         (
             &[0xa1, 0x01, 0x01],
             "byte 11: expected the statement's bytes",
+        ),
+        (
+            &[0xa2, 0x01, 0x40, 0x06, 0x80],
+            "byte 13: expected at least one proof",
+        ),
+        (
+            &[0xa2, 0x01, 0x40, 0x06, 0x81, 0x83, 0x61, 0x61, 0x60, 0x40],
+            "byte 14: expected [system, preset, claims, proof]",
+        ),
+        (
+            &[
+                0xa2, 0x01, 0x40, 0x06, 0x81, 0x84, 0x61, 0x61, 0x60, 0x40, 0x40,
+            ],
+            "the name of a preset is empty",
         ),
         (
             &[0xa2, 0x01, 0x40, 0x02, 0x80],
@@ -398,8 +422,9 @@ fn any_bundle() -> impl Strategy<Value = Bundle> {
         prop::collection::vec(bytes(), 0..4),
         any::<Option<String>>(),
         events,
+        prop::collection::vec("[a-z]{1,64}", 0..4),
     )
-        .prop_map(|(statement, receipts, checkpoint, events)| {
+        .prop_map(|(statement, receipts, checkpoint, events, systems)| {
             let events: Vec<_> = events.into_iter().map(|(seq, f)| event(seq, f)).collect();
             let disclosures = Disclosures {
                 events,
@@ -411,6 +436,7 @@ fn any_bundle() -> impl Strategy<Value = Bundle> {
                 receipts,
                 checkpoint,
                 disclosures,
+                proofs: systems.iter().map(|system| proof(system)).collect(),
             }
         })
 }

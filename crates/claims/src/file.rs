@@ -72,8 +72,13 @@ impl ClaimsFile {
         if file.version != VERSION {
             return Err(Error::Version(file.version));
         }
+        Self::from_entries(file.claim)
+    }
+
+    /// Reads `[[claim]]` entries that stand in another file.
+    pub fn from_entries(entries: Vec<toml::Table>) -> Result<Self, Error> {
         let named: Vec<(Option<String>, Claim)> = (1..)
-            .zip(file.claim)
+            .zip(entries)
             .map(|(number, table)| read(table).map_err(|what| Error::Entry { number, what }))
             .collect::<Result<_, _>>()?;
         let claims = Claims::new(named.iter().map(|(_, claim)| claim.clone()))?;

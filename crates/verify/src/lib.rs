@@ -30,7 +30,9 @@ mod judged;
 mod not_shown;
 mod policy;
 mod printable;
+mod proven;
 mod report;
+mod required;
 mod seen;
 mod text;
 
@@ -41,6 +43,7 @@ pub use avouch_trace::RunId;
 pub use completeness::{AgentChain, Completeness, Finding, FindingName, Link, Segment};
 pub use policy::{MAX_POLICY_LEN, Policy, PolicyError};
 pub use printable::printable;
+pub use proven::Proven;
 pub use report::{
     About, Check, CheckName, LogPosition, NotShown, Outcome, REPORT_VERSION, Report, ShownCounts,
     Verdict, Witnessed,
@@ -118,6 +121,7 @@ fn verify_with(
         logged.checkpoint.as_ref(),
         &mut findings,
     );
+    let proven = checks::claims::check(&bundle, &spoken, agree, policy, &mut findings);
     let about = spoken.statement.map(|statement| About {
         statement_id: statement.statement_id(),
         issuer: statement.issuer().into(),
@@ -126,12 +130,19 @@ fn verify_with(
         manifest: spoken.manifest,
         log: logged.position,
         shown,
-        root_and_chain_agree: agree,
+        root_and_chain_agree: agree || proven.iter().any(|one| one.root_and_chain),
+        proven,
     });
     Ok(Report {
         version: REPORT_VERSION,
         verdict: findings.verdict(),
-        not_shown: not_shown::list(about.as_ref(), spoken.proven, disclosures, logged.seen_by),
+        not_shown: not_shown::list(
+            about.as_ref(),
+            spoken.proven,
+            disclosures,
+            logged.seen_by,
+            !policy.require.claims.is_empty(),
+        ),
         about,
         checks: findings.into_checks(),
         evidence: logged.evidence,

@@ -15,6 +15,7 @@ pub(crate) fn list(
     proven: bool,
     disclosures: Option<&Disclosures>,
     seen_by: Option<u64>,
+    claims_required: bool,
 ) -> Vec<NotShown> {
     let mut list = Vec::new();
     let mut add = |name, text: String| list.push(NotShown { name, text });
@@ -40,10 +41,7 @@ pub(crate) fn list(
         "time",
         format!("When it happened: all times are the issuer's word. {dated}"),
     );
-    add(
-        "claims",
-        "That the run kept to any rule: no claim was asked for or proven.".into(),
-    );
+    add("claims", rules(about, claims_required));
     add(
         "revocation",
         "That the issuer's key is still good: revocations come from the trust policy, and their \
@@ -79,6 +77,24 @@ pub(crate) fn list(
         of_run(manifest, about, disclosures, &mut add);
     }
     list
+}
+
+/// The rules that a proof showed the run to have kept are all that it is known to have kept.
+fn rules(about: Option<&About>, claims_required: bool) -> String {
+    let proven = about.map_or(0, |about| {
+        let claims = about.proven.iter().flat_map(|one| one.claims.as_slice());
+        claims.count() as u64
+    });
+    match proven {
+        0 if claims_required => {
+            "That the run kept to any rule but those that the check `claims` passes on.".into()
+        }
+        0 => "That the run kept to any rule: no claim was asked for or proven.".into(),
+        _ => format!(
+            "That the run kept to any rule but the {} proven.",
+            count(proven, "claim")
+        ),
+    }
 }
 
 fn of_run(

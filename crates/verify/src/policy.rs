@@ -9,8 +9,13 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::proven::Proven;
+use crate::required::{self, RequiredClaim};
+
 /// The only version so far.
 const VERSION: i64 = 1;
+/// The least security of a proof, in bits, unless the policy tells another.
+const DEFAULT_SECURITY: u32 = 100;
 /// The longest policy, in bytes.
 pub const MAX_POLICY_LEN: usize = 1 << 20;
 
@@ -59,12 +64,34 @@ impl Log {
 }
 
 /// What must be there, beside the signature.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Require {
     pub(crate) log: bool,
     /// How many of the listed witnesses must have cosigned the checkpoint.
     pub(crate) witnesses: usize,
     pub(crate) disclosure: Disclosure,
+    /// What the run must be shown to have kept to.
+    pub(crate) claims: Vec<RequiredClaim>,
+    /// The least security of a proof of them, in bits.
+    security: u32,
+    /// Whether such a proof must hide all else.
+    hiding: bool,
+}
+
+impl Require {
+    /// Whether a proof is good enough; if not, why.
+    pub(crate) fn accepts(&self, proven: &Proven) -> Result<(), String> {
+        if proven.security_bits < self.security {
+            return Err(format!(
+                "it is proven at {} bits of security only, and the policy requires {}",
+                proven.security_bits, self.security
+            ));
+        }
+        if self.hiding && !proven.hiding {
+            return Err("its proof hides nothing, and the policy requires that".into());
+        }
+        Ok(())
+    }
 }
 
 /// How much of a run must be shown.
@@ -171,6 +198,12 @@ pub enum PolicyError {
     /// Witnesses cosign what a log signed, but none is pinned.
     #[error("witnesses cosign the checkpoints of logs, but the policy lists no [[log]]")]
     WitnessesWithoutLog,
+    /// A required claim is not one.
+    #[error("[[require.claim]]: {0}")]
+    Claims(String),
+    /// Rules for proofs, but nothing that must be proven.
+    #[error("[require] {0} is about proofs of claims, but no [[require.claim]] is listed")]
+    NothingToProve(&'static str),
     /// A log is required, but none is pinned.
     #[error("[require] log = true, but the policy lists no [[log]] whose word would count")]
     NoLogs,
@@ -221,6 +254,10 @@ struct RequireEntry {
     witnesses: Option<usize>,
     #[serde(default)]
     disclosure: Disclosure,
+    #[serde(default)]
+    claim: Vec<toml::Table>,
+    security: Option<u32>,
+    hiding: Option<bool>,
 }
 
 /// A time: a TOML date-time, or the same in quotes.
@@ -282,10 +319,22 @@ impl Policy {
         if log && logs.is_empty() {
             return Err(PolicyError::NoLogs);
         }
+        let claims = required::read(file.require.claim)?;
+        for (member, given) in [
+            ("security", file.require.security.is_some()),
+            ("hiding", file.require.hiding.is_some()),
+        ] {
+            if given && claims.is_empty() {
+                return Err(PolicyError::NothingToProve(member));
+            }
+        }
         let require = Require {
             log,
             witnesses: required,
             disclosure: file.require.disclosure,
+            claims,
+            security: file.require.security.unwrap_or(DEFAULT_SECURITY),
+            hiding: file.require.hiding.unwrap_or(false),
         };
         Ok(Self {
             issuers,

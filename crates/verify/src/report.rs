@@ -7,6 +7,7 @@ use avouch_merkle::Digest;
 use avouch_trace::Manifest;
 use serde::{Serialize, Serializer};
 
+use crate::proven::Proven;
 use crate::seen::Evidence;
 
 /// The version of the report's JSON form.
@@ -128,6 +129,10 @@ pub enum CheckName {
     Trace,
     /// As much is shown as the policy requires.
     Disclosure,
+    /// Every proof of claims in the bundle holds.
+    Proofs,
+    /// Every claim that the policy requires is proven, or holds for the headers shown.
+    Claims,
 }
 
 impl CheckName {
@@ -154,6 +159,8 @@ impl CheckName {
             Self::Redactions => "redactions",
             Self::Trace => "trace",
             Self::Disclosure => "disclosure",
+            Self::Proofs => "proofs",
+            Self::Claims => "claims",
         }
     }
 }
@@ -210,6 +217,9 @@ pub struct About {
     pub shown: ShownCounts,
     /// Whether root and chain were shown to cover the same events.
     pub root_and_chain_agree: bool,
+    /// What proofs showed, of a statement that is itself proven.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proven: Vec<Proven>,
 }
 
 /// A statement's place in a log.
@@ -265,8 +275,8 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Report {
-    /// The check of this name. The `expected-` checks, `log-history`, `witnesses`, `redactions` and `disclosure` are there only
-    /// when asked for, all others always.
+    /// The check of this name. The `expected-` checks, `log-history`, `witnesses`, `redactions`, `disclosure`
+    /// and `claims` are there only when asked for, `proofs` only when there are any, all others always.
     pub fn check(&self, name: CheckName) -> Option<&Check> {
         self.checks.iter().find(|check| check.name == name)
     }

@@ -107,6 +107,11 @@ impl About {
                 lines.push(("witnessed", format!("{}, {time}", witnessed.name)));
             }
         }
+        for one in &self.proven {
+            for claim in one.claims.as_slice() {
+                lines.push(("proven", format!("{claim} ({})", one.how())));
+            }
+        }
         let shown = &self.shown;
         let of = self
             .manifest

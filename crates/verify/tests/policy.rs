@@ -172,3 +172,38 @@ fn a_policy_nested_without_end_is_refused_without_a_crash() {
         assert!(Policy::from_toml(&toml).is_err());
     }
 }
+
+#[test]
+fn required_claims_are_written_out_or_named_by_their_digest() {
+    let gated = "type = 'gated'\nfilter = { kind = ['tool-call'] }";
+    let digest = "00".repeat(32);
+    let with = |require: &str| Policy::from_toml(&policy_toml(require));
+    let claims = |entries: &[&str]| {
+        let entries = entries
+            .iter()
+            .map(|entry| format!("[[require.claim]]\n{entry}\n"));
+        with(&entries.collect::<String>())
+    };
+    let named = format!("name = 'x'\ndigest = '{digest}'");
+    assert!(claims(&[gated, &named]).is_ok());
+    let refused = |entries: &[&str], words: &str| {
+        let error = claims(entries).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    refused(&["type = 'gated'"], "filter");
+    refused(&["type = 'gate'"], "the types are");
+    refused(&["name = 'x'"], "needs a `type`");
+    refused(&[gated, gated], "twice");
+    refused(&[&named, &named], "twice");
+    refused(&["digest = '00'"], "64 lower-case hexadecimal digits");
+    refused(
+        &[&format!("digest = '{digest}'\ntype = 'gated'")],
+        "and not \"type\"",
+    );
+    // What only proofs are asked for asks for something to prove.
+    for line in ["security = 100", "hiding = true"] {
+        let error = with(line).unwrap_err().to_string();
+        assert!(error.contains("no [[require.claim]]"), "{error}");
+    }
+    assert!(with(&format!("hiding = true\n[[require.claim]]\n{gated}")).is_ok());
+}

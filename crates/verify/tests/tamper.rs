@@ -220,7 +220,7 @@ proptest! {
         checkpoint in "\\PC{0,80}",
     ) {
         let receipts = vec![receipt];
-        let bundle = Bundle { statement, receipts, checkpoint: Some(checkpoint), disclosures: None };
+        let bundle = Bundle { statement, receipts, checkpoint: Some(checkpoint), ..Bundle::default() };
         prop_assert_eq!(judge(&bundle, &policy("")).verdict, Verdict::Failed);
     }
 

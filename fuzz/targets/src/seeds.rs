@@ -1,6 +1,6 @@
 //! Valid inputs to start from: a fuzzer that begins with them need not guess a signature.
 
-use avouch_bundle::{Bundle, Disclosures, Openings, Shown};
+use avouch_bundle::{Bundle, Disclosures, Openings, Proof, Shown};
 use avouch_cbor::Value;
 use avouch_claims::State;
 use avouch_cose::{
@@ -76,10 +76,21 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
             .into_iter()
             .flat_map(key_files)
             .collect(),
-        "bundle" | "verify" => [run.bundle(), full_bundle()]
+        "bundle" => [run.bundle(), full_bundle(), bundle_with_proof()]
             .map(|bundle| bundle.encode().expect("a bundle"))
             .to_vec(),
-        "policy" => vec![policy().into_bytes()],
+        "verify" => [run.bundle(), full_bundle()]
+            .map(|bundle| bundle.encode().expect("a bundle"))
+            .to_vec(),
+        "policy" => vec![
+            policy().into_bytes(),
+            (policy()
+                + "security = 100\n"
+                + &CLAIMS_FILE
+                    .replace("version = 1\n[[claim]]", "[[require.claim]]")
+                    .replace("[[claim]]", "[[require.claim]]"))
+                .into_bytes(),
+        ],
         "ingest_avouch" => vec![include_bytes!("../seeds/avouch.jsonl").to_vec()],
         "ingest_claude_code" => vec![include_bytes!("../seeds/claude-code.jsonl").to_vec()],
         "ingest_codex" => vec![include_bytes!("../seeds/codex.jsonl").to_vec()],
@@ -116,6 +127,21 @@ pub(crate) fn policy() -> String {
 pub(crate) fn full_bundle() -> Bundle {
     let run = Run::new();
     run.bundle_showing(&[0, 1, 2, 3, 4], &[0, 1, 2, 3])
+}
+
+/// The same with what says that it is a proof of claims.
+fn bundle_with_proof() -> Bundle {
+    let proof = Proof {
+        system: "stark".into(),
+        preset: "proven-100".into(),
+        claims: crate::claims::judged().encode(),
+        // The head of a proof: a whole one takes seconds to make.
+        proof: b"avsk\x01\x01\x00\x00\x00\x05".to_vec(),
+    };
+    Bundle {
+        proofs: vec![proof],
+        ..full_bundle()
+    }
 }
 
 fn key(algorithm: Algorithm) -> SigningKey {
@@ -318,6 +344,7 @@ impl Run {
                 proof: multi_proof(&leaves, &indices(seqs)).expect("a proof"),
                 ..Disclosures::default()
             }),
+            proofs: Vec::new(),
         }
     }
 }

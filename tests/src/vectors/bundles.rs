@@ -151,6 +151,7 @@ fn bundle(runs: &[Run], index: usize, disclosures: Option<Disclosures>) -> Bundl
         receipts: vec![receipt(runs, index as u64, &log_key()).as_bytes().to_vec()],
         checkpoint: Some(checkpoint(runs)),
         disclosures,
+        proofs: Vec::new(),
     }
 }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use avouch::claim::{ClaimsFile, Failure, Verdict};
-use avouch::{BundleView, EventView, Judged, printable};
+use avouch::ledger::Run;
+use avouch::{BundleView, EventView, Home, Judged, printable};
 use serde_json::{Value, json};
 
 use super::{ABSENT, FAILS, Global, HOLDS};
@@ -16,16 +17,11 @@ pub(crate) fn run(global: &Global, args: &Check) -> anyhow::Result<u8> {
         path if path.is_file() => about_bundle(path, file)?,
         _ => about_run(global, &args.what, file)?,
     };
-    if args.output.json {
-        output::json(&answer.json())?;
-    } else {
-        answer.print()?;
-    }
-    Ok(answer.exit_code())
+    answer.report(args.output.json)
 }
 
 /// What is said about one run.
-struct Answer {
+pub(crate) struct Answer {
     file: ClaimsFile,
     /// What the claims were judged about.
     about: String,
@@ -41,7 +37,17 @@ fn about_run(global: &Global, what: &str, file: ClaimsFile) -> anyhow::Result<An
     let home = global.home()?;
     let run = home.ledger().resolve(what)?;
     let judged = home.check_claims(&run, &file.claims)?;
-    let culprits = culprits(&judged).map(|seq| home.event(&run, seq));
+    about_judged(&home, &run, file, judged)
+}
+
+/// What is said about a run of the ledger that was judged already.
+pub(crate) fn about_judged(
+    home: &Home,
+    run: &Run,
+    file: ClaimsFile,
+    judged: Judged,
+) -> anyhow::Result<Answer> {
+    let culprits = culprits(&judged).map(|seq| home.event(run, seq));
     Ok(Answer {
         culprits: culprits.collect::<Result<_, _>>()?,
         about: format!("run {} ({})", printable(&run.info.name), run.info.id),
@@ -86,6 +92,16 @@ fn culprits(judged: &Judged) -> impl Iterator<Item = u64> {
 }
 
 impl Answer {
+    /// Prints it, and gives the exit code.
+    pub(crate) fn report(&self, as_json: bool) -> anyhow::Result<u8> {
+        if as_json {
+            output::json(&self.json())?;
+        } else {
+            self.print()?;
+        }
+        Ok(self.exit_code())
+    }
+
     fn exit_code(&self) -> u8 {
         match &self.judged {
             Judged::Verdict(verdict) if verdict.holds() => HOLDS,

@@ -10,6 +10,7 @@ mod init;
 mod key;
 mod log;
 mod monitor;
+pub(crate) mod prove;
 mod recover;
 pub(crate) mod redact;
 mod runs;
@@ -89,6 +90,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Seal(args) => seal::run(&global, &args),
         Command::Redact(args) => redact::run(&global, &args),
         Command::Disclose(args) => disclose::run(&global, &args),
+        Command::Prove(args) => prove::run(&global, &args),
         Command::Verify(args) => verify::run(&args),
         Command::Log(command) => log::run(&global, &command),
         Command::Key(args) => key::run(&global, args),

@@ -1,7 +1,9 @@
 //! The checks themselves, by what they look at.
 
+pub(crate) mod claims;
 pub(crate) mod log;
 pub(crate) mod redactions;
 pub(crate) mod shown;
+mod stark;
 pub(crate) mod statement;
 pub(crate) mod trace;

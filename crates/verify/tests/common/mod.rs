@@ -332,6 +332,7 @@ impl Sealed {
             receipts: vec![self.receipt.as_bytes().to_vec()],
             checkpoint: Some(self.checkpoint.clone()),
             disclosures,
+            proofs: Vec::new(),
         }
     }
 

@@ -1,0 +1,119 @@
+//! Proving claims about sealed runs.
+
+use avouch_bundle::{MAX_PROOF_LEN, Proof};
+use avouch_claims::Claims;
+use avouch_cose::Statement;
+use avouch_ledger::Run;
+use avouch_stark::{Options, Preset, Public};
+use avouch_trace::{Event, Manifest};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use crate::random::os_random;
+use crate::{Error, Home, Judged};
+
+/// The name that bundles have for the proof system.
+const SYSTEM: &str = "stark";
+
+/// What came of proving.
+#[derive(Clone, Debug)]
+pub enum Proved {
+    /// The proof, which was verified again after it was made.
+    Proof(Proof),
+    /// The claims do not hold, and why: there is nothing to prove.
+    Not(Judged),
+}
+
+/// What a proof is expected to take, roughly: on one core of a common machine, and by the events alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// Seconds of processor time.
+    pub seconds: u64,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Bytes of proof.
+    pub proof: u64,
+}
+
+/// Measured at the default preset: see the benchmark `stark`.
+mod measured {
+    /// Milliseconds for each event, and for a proof at all.
+    pub(super) const MS_PER_EVENT: u64 = 12;
+    pub(super) const MS: u64 = 1_500;
+    /// Bytes of memory for each event of a segment.
+    pub(super) const MEMORY_PER_EVENT: u64 = 1_500_000;
+    pub(super) const MEMORY: u64 = 100 << 20;
+    /// Events of a segment, and bytes of its proof.
+    pub(super) const SEGMENT: u64 = 1024;
+    pub(super) const SEGMENT_PROOF: u64 = 900_000;
+}
+
+impl Estimate {
+    /// For a run of so many events.
+    pub fn of(events: u64) -> Self {
+        use measured::*;
+        let segments = events.div_ceil(SEGMENT).max(1);
+        Self {
+            seconds: (events.saturating_mul(MS_PER_EVENT).saturating_add(MS)).div_ceil(1000),
+            memory: MEMORY + MEMORY_PER_EVENT * events.min(SEGMENT),
+            proof: segments.saturating_mul(SEGMENT_PROOF),
+        }
+    }
+}
+
+impl Home {
+    /// Proves that claims hold for a sealed run, in zero knowledge: whoever has the proof learns that they
+    /// hold, and how many events the run has. `progress` hears how many parts of how many are done.
+    ///
+    /// Proofs are blinded with the operating system's randomness, whatever the home's is.
+    pub fn prove(
+        &self,
+        run: &Run,
+        claims: &Claims,
+        progress: impl FnMut(u32, u32),
+    ) -> Result<Proved, Error> {
+        let not_sealed = || Error::NotSealed {
+            name: run.info.name.clone(),
+        };
+        let logged = self.ledger.statement(run.index)?.ok_or_else(not_sealed)?;
+        let judged = self.check_claims(run, claims)?;
+        match &judged {
+            Judged::Verdict(verdict) if verdict.holds() => {}
+            _ => return Ok(Proved::Not(judged)),
+        }
+        let public = public(&logged.statement, claims)?;
+        let events: Vec<Event> = self.ledger.events(run).collect::<Result<_, _>>()?;
+        let mut rng = ChaCha20Rng::from_seed(os_random()?);
+        let options = Options {
+            preset: Preset::Proven100,
+            ..Options::default()
+        };
+        let proof = avouch_stark::prove(&public, &events, options, &mut rng, progress)?;
+        if proof.len() > MAX_PROOF_LEN {
+            return Err(Error::MakeBundle(avouch_bundle::Error::Limit {
+                what: "a proof's length in bytes",
+                found: proof.len(),
+                max: MAX_PROOF_LEN,
+            }));
+        }
+        // A proof that nobody would accept is not handed out.
+        avouch_stark::verify(&public, &proof)?;
+        Ok(Proved::Proof(Proof {
+            system: SYSTEM.into(),
+            preset: options.preset.name().into(),
+            claims: claims.encode(),
+            proof,
+        }))
+    }
+}
+
+/// What everybody knows of the run: all of it stands in its statement.
+fn public(statement: &Statement, claims: &Claims) -> Result<Public, Error> {
+    let manifest = Manifest::decode(statement.payload())?;
+    Ok(Public {
+        statement_id: statement.statement_id().0,
+        root: manifest.root,
+        size: manifest.size,
+        claims: claims.clone(),
+    })
+}
