@@ -5,6 +5,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 pub mod growing;
+#[cfg(unix)]
+pub mod live;
 pub mod vectors;
 
 /// The top of the repository.

@@ -48,6 +48,18 @@ pub(crate) enum Command {
     Ingest(Ingest),
     /// Say what a source system's own integrity protection covers, and where it broke
     AuditSource(AuditSource),
+    /// Run a program and record the events that it sends to a Unix socket (AVOUCH_SOCKET). The exit code is
+    /// the program's
+    #[cfg(unix)]
+    Record(crate::commands::record::Record),
+    /// Sit between an agent and an MCP server (or, over HTTP, another agent): pass on every byte, and record each
+    /// call and its result. A call that cannot be recorded is not passed on
+    #[cfg(unix)]
+    McpProxy(crate::commands::mcp_proxy::McpProxy),
+    /// Record what an agent's hooks tell, one process for each
+    #[cfg(unix)]
+    #[command(subcommand)]
+    Hook(crate::commands::hook::Hook),
     /// List the runs
     Runs(Json),
     /// Show a run of the ledger, or what a bundle shows (without verifying it)

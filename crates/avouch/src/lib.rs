@@ -17,6 +17,7 @@ mod error;
 mod home;
 mod ingest;
 mod keys;
+mod live_run;
 pub mod log;
 #[cfg(feature = "prove")]
 mod prove;
@@ -39,6 +40,7 @@ pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer, needs_passphrase}
 pub use keys::{KeyInfo, KeyStore, Secret};
 #[cfg(feature = "prove")]
 pub use prove::{Estimate, Proved};
+pub use live_run::{Group, LiveRun};
 pub use random::Randomness;
 pub use record::{NewRun, Recorder};
 pub use recover::Recovery;
@@ -59,6 +61,10 @@ pub mod claim {
 /// The evidence file.
 pub mod bundle {
     pub use avouch_bundle::*;
+}
+/// Canonical CBOR.
+pub mod cbor {
+    pub use avouch_cbor::*;
 }
 /// Keys, statements, receipts and notes.
 pub mod cose {

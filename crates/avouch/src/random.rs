@@ -31,6 +31,11 @@ impl Randomness {
         Ok(Self::insecure_seeded(seed))
     }
 
+    /// Whether everything comes from a seed.
+    pub(crate) fn is_seeded(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The generator for one run. `context` tells runs apart when they are seeded.
     pub(crate) fn for_run(&self, context: &[u8]) -> Result<RunRandom, Error> {
         let seed = match self.0 {

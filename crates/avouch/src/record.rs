@@ -1,11 +1,11 @@
 //! Recording a run while it happens.
 
 use avouch_ingest::Draft;
-use avouch_ledger::{Run, RunIndex, RunInfo, State};
-use avouch_trace::{Flags, Kind, Mode, Source};
+use avouch_ledger::{Run, State};
+use avouch_trace::{Flags, Kind, Mode, Parent};
 
 use crate::ingest::append;
-use crate::random::RunRandom;
+use crate::live_run::LiveRun;
 use crate::{Error, Home};
 
 /// The source format of runs that are recorded and not imported.
@@ -22,6 +22,10 @@ pub struct NewRun {
     pub mode: Mode,
     /// What costs and budgets are in, in millionths: an exact string, such as `USD` or `tokens`.
     pub currency: String,
+    /// What recorded it; `recorded` where a program does so itself.
+    pub format: String,
+    /// The runs that it came from.
+    pub parents: Vec<Parent>,
 }
 
 impl NewRun {
@@ -32,52 +36,33 @@ impl NewRun {
             agent: agent.into(),
             mode: Mode::Execution,
             currency: "tokens".into(),
+            format: RECORDED.into(),
+            parents: Vec::new(),
         }
     }
 }
 
 /// Records one run. Each event that [`Recorder::event`] has returned for is on disk, whatever happens
 /// next. Dropping a recorder leaves its run open; sealing it then as interrupted says so in the trace.
+///
+/// Where several runs are recorded at once, or many events share one transaction, see [`Home::group`].
 pub struct Recorder<'h> {
     home: &'h mut Home,
-    run: RunIndex,
-    next_seq: u64,
-    last_time: u64,
-    random: RunRandom,
+    run: LiveRun,
 }
 
 impl Home {
     /// Begins a run at `time` (milliseconds since the Unix epoch).
     pub fn record(&mut self, run: &NewRun, time: u64) -> Result<Recorder<'_>, Error> {
-        let earlier = self.ledger.runs()?.len() as u64;
-        let mut random = self.randomness.for_run(&earlier.to_be_bytes())?;
-        let mut batch = self.ledger.batch()?;
-        let index = batch.new_run(&RunInfo {
-            id: random.run_id(),
-            name: run.name.clone(),
-            agent: run.agent.clone(),
-            mode: run.mode,
-            currency: run.currency.clone(),
-            source: Source {
-                format: RECORDED.into(),
-                integrity: None,
-            },
-            parents: Vec::new(),
-            input: None,
-        })?;
         let start = Draft {
             time,
             ..Draft::new(Kind::RunStart)
         };
-        append(&mut batch, index, 0, start, &mut random, None)?;
-        batch.commit()?;
-        Ok(Recorder {
-            home: self,
-            run: index,
-            next_seq: 1,
-            last_time: time,
-            random,
-        })
+        let mut group = self.group()?;
+        let mut run = group.begin(run, start)?;
+        group.commit()?;
+        run.settle();
+        Ok(Recorder { home: self, run })
     }
 
     /// Ends an open run whose recorder is gone: appends a run-end with the error flag.
@@ -111,18 +96,19 @@ impl Home {
 impl Recorder<'_> {
     /// Appends one event and returns its seq once it is on disk. A draft with time 0 takes the
     /// previous event's.
-    pub fn event(&mut self, mut draft: Draft) -> Result<u64, Error> {
-        if draft.time == 0 {
-            draft.time = self.last_time;
+    pub fn event(&mut self, draft: Draft) -> Result<u64, Error> {
+        let mut group = self.home.group()?;
+        let done = group.append(&mut self.run, draft);
+        match done.and_then(|seq| group.commit().map(|()| seq)) {
+            Ok(seq) => {
+                self.run.settle();
+                Ok(seq)
+            }
+            Err(error) => {
+                self.run.rewind();
+                Err(error)
+            }
         }
-        let (seq, time) = (self.next_seq, draft.time);
-        let mut batch = self.home.ledger.batch()?;
-        let scan = self.home.scan.as_ref();
-        append(&mut batch, self.run, seq, draft, &mut self.random, scan)?;
-        batch.commit()?;
-        self.next_seq += 1;
-        self.last_time = time;
-        Ok(seq)
     }
 
     /// Appends the run-end at `time` and returns the run's name.
@@ -131,6 +117,6 @@ impl Recorder<'_> {
             time,
             ..Draft::new(Kind::RunEnd)
         })?;
-        Ok(self.home.ledger.run(self.run)?.info.name)
+        Ok(self.run.name().to_owned())
     }
 }

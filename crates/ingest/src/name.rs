@@ -2,7 +2,7 @@
 
 /// The name of a tool. Clients of the Model Context Protocol call a server's tool
 /// `mcp__server__tool`; that is `tool:server/tool` here.
-pub(crate) fn tool(name: &str) -> String {
+pub fn tool(name: &str) -> String {
     match name
         .strip_prefix("mcp__")
         .and_then(|rest| rest.split_once("__"))

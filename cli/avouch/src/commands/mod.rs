@@ -5,12 +5,18 @@ mod check;
 mod demo;
 pub(crate) mod disclose;
 mod fsck;
+#[cfg(unix)]
+pub(crate) mod hook;
 mod ingest;
 mod init;
 mod key;
 mod log;
+#[cfg(unix)]
+pub(crate) mod mcp_proxy;
 mod monitor;
 pub(crate) mod prove;
+#[cfg(unix)]
+pub(crate) mod record;
 mod recover;
 pub(crate) mod redact;
 mod runs;
@@ -98,6 +104,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Monitor(args) => monitor::run(&global, &args),
         Command::Fsck(args) => fsck::run(&global, args.json),
         Command::Recover(args) => recover::run(&global, &args),
+        #[cfg(unix)]
+        Command::Record(args) => record::run(&global, &args),
+        #[cfg(unix)]
+        Command::McpProxy(args) => mcp_proxy::run(&global, &args),
+        #[cfg(unix)]
+        Command::Hook(args) => hook::run(&global, &args),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "avouch", &mut io::stdout());

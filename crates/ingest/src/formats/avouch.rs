@@ -275,7 +275,7 @@ fn relation(name: &str) -> Result<Relation, Fault> {
 }
 
 /// Reads an event.
-fn event(record: &str) -> Result<Draft, Fault> {
+pub(crate) fn event(record: &str) -> Result<Draft, Fault> {
     let line: EventLine<'_> = serde_json::from_str(record)?;
     let unknown =
         |what: &str, word: &str| Fault::malformed(format!("{what} {word:?} is not known"));
