@@ -532,6 +532,46 @@ fn over_http_every_byte_is_passed_on_unchanged_both_ways() {
 }
 
 #[test]
+fn over_http_a_client_that_goes_away_ends_the_exchange_with_the_server() {
+    let scratch = Scratch::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = format!("http://{}", listener.local_addr().unwrap());
+    let served = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        read_request(&mut stream);
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: working\n\n";
+        stream.write_all(head).unwrap();
+        // Nothing more comes, until the proxy hangs up.
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        stream.read(&mut [0; 1]).unwrap()
+    });
+    let (proxy, url) = http_proxy(&scratch, &upstream, &[]);
+    let mut client = TcpStream::connect(url.strip_prefix("http://").unwrap()).unwrap();
+    let call = r#"{"id":1,"method":"tools/call","params":{"name":"t"}}"#;
+    write!(
+        client,
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{call}",
+        call.len()
+    )
+    .unwrap();
+    let mut answer = BufReader::new(client);
+    let mut line = String::new();
+    while !line.contains("working") {
+        line.clear();
+        answer.read_line(&mut line).unwrap();
+    }
+    drop(answer);
+    assert_eq!(served.join().unwrap(), 0);
+    proxy.signal("TERM");
+    assert!(proxy.wait().success());
+    let events = scratch.events("mcp-calc");
+    assert!(events[2].is(Kind::Error) && events[2].header.parent == Some(1));
+    assert!(events[2].text("reason").contains("went away"));
+}
+
+#[test]
 fn over_http_a_call_that_cannot_be_recorded_is_not_passed_on() {
     let scratch = Scratch::new();
     // Nothing listens there: a call that was passed on would give 502.

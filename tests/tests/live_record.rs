@@ -307,7 +307,7 @@ fn what_was_acknowledged_survives_kill_9_of_the_recorder_under_load() {
         }
     }
     assert!(
-        acknowledged > 1000,
+        acknowledged > 100,
         "only {acknowledged} events were acknowledged"
     );
 }

@@ -8,7 +8,7 @@ use avouch::importers::FieldValue;
 use avouch::trace::{Flags, Kind, Parent};
 
 use crate::journal::{RunKey, now};
-use crate::rpc::{self, Message};
+use crate::rpc::{self, Message, Params};
 use crate::{a2a, mcp};
 
 /// Who speaks through a proxy.
@@ -27,6 +27,9 @@ impl Names {
         format!("agent:{}", self.agent)
     }
 }
+
+/// How many requests of tools are remembered for their answers.
+const MAX_ASKED: usize = 65_536;
 
 /// Within what an id is unique: a session, or one HTTP exchange.
 pub(crate) type Scope = str;
@@ -136,22 +139,37 @@ impl Dialog {
                 method,
                 params,
                 raw,
-            } => {
-                let key = key(scope, true, id);
-                a2a::request(self, &key, method, params, raw, parent)
-                    .or_else(|| mcp::request(self, &key, method, params, raw))
-                    .unwrap_or_default()
-            }
+            } => self
+                .call(scope, id, method, params, raw, parent)
+                .unwrap_or_default(),
+            // A server may do what it is told also where nobody waits for an answer.
             Message::Notification {
                 method,
                 params,
                 raw,
-            } => mcp::notification(self, scope, true, method, params, raw),
+            } => self
+                .call(scope, "null", method, params, raw, parent)
+                .unwrap_or_else(|| mcp::notification(self, scope, true, method, params, raw)),
             Message::Response { id, outcome, raw } => {
                 mcp::answer(self, &key(scope, false, id), outcome, raw)
             }
         };
         messages.into_iter().flat_map(each).collect()
+    }
+
+    /// What a client asks for; `None` where it is not recorded.
+    fn call(
+        &self,
+        scope: &Scope,
+        id: &str,
+        method: &str,
+        params: Params<'_>,
+        raw: &str,
+        parent: Option<Parent>,
+    ) -> Option<Vec<Step>> {
+        let key = key(scope, true, id);
+        a2a::request(self, &key, method, params, raw, parent)
+            .or_else(|| mcp::request(self, &key, method, params, raw))
     }
 
     /// What the server's bytes are recorded as. `all` says that these bytes can only be a message, so that others
@@ -205,9 +223,10 @@ impl Dialog {
                 self.waiting.remove(&key);
             }
             Then::Asked(name) => {
-                if let Some(seq) = seq {
-                    self.asked.insert(name, seq);
+                if self.asked.len() >= MAX_ASKED {
+                    self.asked.clear();
                 }
+                self.asked.extend(seq.map(|seq| (name, seq)));
             }
             Then::Update(key, task) => {
                 let Some(call) = self.waiting.get_mut(&key) else {

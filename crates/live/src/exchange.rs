@@ -1,6 +1,10 @@
 //! One request and its answer, through an HTTP proxy.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use avouch::cbor::Value;
 use avouch::merkle::sha256;
@@ -9,11 +13,12 @@ use bytes::Bytes;
 use http_body_util::channel::{Channel, Sender};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
 };
 use hyper::{Request, Response, Uri};
+use tokio::sync::oneshot;
 
 use crate::Error;
 use crate::a2a::{PARENT_HEADER, parent_text, read_parent};
@@ -33,6 +38,8 @@ pub(crate) struct Broken;
 
 /// Pieces of an answer that wait for the client.
 const WAITING: usize = 4;
+/// How long the client has to take the last bytes of an answer that broke off.
+const LAST_BYTES: Duration = Duration::from_millis(200);
 /// The header that names a session of MCP before 2026-07-28.
 const SESSION: &str = "mcp-session-id";
 /// Headers that concern one connection only (RFC 9110, 7.6.1).
@@ -232,15 +239,22 @@ impl Here {
             return Response::from_parts(head, body.map_err(|_| Broken).boxed());
         }
         let (sender, channel) = Channel::new(WAITING);
+        let (here, gone) = oneshot::channel::<()>();
+        let from = Upstream { body, gone };
         match streams {
             true => {
-                tokio::spawn(self.stream(body, sender));
+                tokio::spawn(self.stream(from, sender));
             }
             false => {
-                tokio::spawn(self.whole(body, sender));
+                tokio::spawn(self.whole(from, sender));
             }
         }
-        Response::from_parts(head, channel.boxed())
+        // The body is dropped with what the closure holds when the client goes away.
+        let body = channel.map_frame(move |frame| {
+            let _ = &here;
+            frame
+        });
+        Response::from_parts(head, body.boxed())
     }
 
     fn is_awaited(&self) -> bool {
@@ -248,21 +262,21 @@ impl Here {
     }
 
     /// Passes on an answer that is one message, when all of it is there and recorded.
-    async fn whole(self, mut body: Incoming, mut out: Sender<Bytes, Broken>) {
+    async fn whole(self, mut from: Upstream, mut out: Sender<Bytes, Broken>) {
         let mut held = Vec::new();
-        let mut is_whole = true;
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else {
-                is_whole = false;
-                break;
-            };
-            held.extend_from_slice(frame.data_ref().map_or(&[], |data| &data[..]));
+        let is_whole = loop {
+            match from.next().await {
+                Next::Data(data) => held.extend_from_slice(&data),
+                Next::End => break true,
+                Next::Broken => break false,
+                Next::Gone => return self.end(out, true, false).await,
+            }
             if held.len() > self.shared.proxy.max_message() {
                 let limit = self.shared.proxy.max_message();
                 self.cut(out, &Error::TooLong { limit }.to_string()).await;
                 return;
             }
-        }
+        };
         let expected = self.is_awaited();
         let recorded = self.shared.proxy.server(&self.scope, &held, expected).await;
         if let Err(error) = recorded {
@@ -274,23 +288,17 @@ impl Here {
     }
 
     /// Passes on a stream, each event when it is there and recorded.
-    async fn stream(self, mut body: Incoming, mut out: Sender<Bytes, Broken>) {
+    async fn stream(self, mut from: Upstream, mut out: Sender<Bytes, Broken>) {
         let mut cutter = Cutter::default();
         let mut is_whole = true;
         loop {
-            let (pieces, is_end) = match body.frame().await {
-                Some(Ok(frame)) => (
-                    frame
-                        .data_ref()
-                        .map(|data| cutter.feed(data))
-                        .unwrap_or_default(),
-                    false,
-                ),
-                Some(Err(_)) => {
-                    is_whole = false;
+            let (pieces, is_end) = match from.next().await {
+                Next::Data(data) => (cutter.feed(&data), false),
+                Next::Gone => return self.end(out, true, false).await,
+                next => {
+                    is_whole = matches!(next, Next::End);
                     (cutter.rest().into_iter().collect(), true)
                 }
-                None => (cutter.rest().into_iter().collect(), true),
             };
             for piece in pieces {
                 if let Some(data) = piece.data.filter(|data| !data.is_empty())
@@ -330,6 +338,8 @@ impl Here {
             eprintln!("avouch: {error}");
         }
         if !is_whole {
+            // hyper drops what it has not written yet when a body breaks off, and does not tell when it has.
+            tokio::time::sleep(LAST_BYTES).await;
             out.abort(Broken);
         }
     }
@@ -359,4 +369,35 @@ fn ids(body: &[u8]) -> Vec<String> {
     };
     let messages = rpc::read(body).unwrap_or_default();
     messages.iter().filter_map(id).collect()
+}
+
+/// An answer as it comes from the server.
+struct Upstream {
+    body: Incoming,
+    /// Resolves when the client has gone away.
+    gone: oneshot::Receiver<()>,
+}
+
+enum Next {
+    Data(Bytes),
+    End,
+    Broken,
+    Gone,
+}
+
+impl Upstream {
+    async fn next(&mut self) -> Next {
+        poll_fn(|context| {
+            match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Ready(None) => Poll::Ready(Next::End),
+                Poll::Ready(Some(Err(_))) => Poll::Ready(Next::Broken),
+                // Trailers are nothing that a message could be in.
+                Poll::Ready(Some(Ok(frame))) => {
+                    Poll::Ready(Next::Data(frame.into_data().unwrap_or_default()))
+                }
+                Poll::Pending => Pin::new(&mut self.gone).poll(context).map(|_| Next::Gone),
+            }
+        })
+        .await
+    }
 }

@@ -36,10 +36,8 @@ impl Cutter {
             if byte == b'\n' && was_return {
                 // The second byte of a line's end that has been dealt with.
                 self.line = self.seen;
-            } else if byte == b'\n' || byte == b'\r' {
-                if self.end_of_line() {
-                    pieces.push(self.cut());
-                }
+            } else if matches!(byte, b'\n' | b'\r') && self.end_of_line() {
+                pieces.push(self.cut());
             }
         }
         // Comments and line ends that belong to no event need not wait for one.

@@ -55,6 +55,19 @@ fn an_answer_counts_once_and_only_in_its_scope_and_with_its_id() {
 }
 
 #[test]
+fn a_call_that_asks_for_no_answer_is_recorded_all_the_same() {
+    for call in [
+        r#"{"method":"tools/call","params":{"name":"add"}}"#,
+        r#"{"id":null,"method":"tools/call","params":{"name":"add"}}"#,
+        r#"[{"method":"notifications/x"},{"method":"tools/call"}]"#,
+    ] {
+        let found = client(&mut dialog(false), call);
+        assert_eq!(found.len(), 1, "{call}");
+        assert_eq!(found[0].kind, Kind::ToolCall);
+    }
+}
+
+#[test]
 fn a_cancellation_is_noted_with_the_call_that_it_is_about() {
     let mut dialog = dialog(false);
     client(&mut dialog, CALL);
