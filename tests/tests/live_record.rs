@@ -94,12 +94,12 @@ fn each_line_is_answered_in_order_and_what_is_wrong_is_named_and_not_stored() {
     assert!(!events[4].is_error());
     // Not even the long value of the line that was refused.
     let database = rusqlite::Connection::open(scratch.home_dir().join("ledger.db")).unwrap();
-    let blobs: u64 = database
+    let blobs: i64 = database
         .query_row("SELECT COUNT(*) FROM blobs", [], |row| row.get(0))
         .unwrap();
     // The value, and the line that it came in.
     assert_eq!(blobs, 2);
-    assert!(scratch.seal_and_verify(&[]).contains("verified"));
+    scratch.seal_and_verify(&[]);
 }
 
 #[test]
@@ -298,11 +298,7 @@ fn what_was_acknowledged_survives_kill_9_of_the_recorder_under_load() {
         );
         succeeds(scratch.avouch(&["fsck"]));
         if round % 4 == 0 {
-            assert!(
-                scratch
-                    .seal_and_verify(&["--interrupted"])
-                    .contains("verified")
-            );
+            scratch.seal_and_verify(&["--interrupted"]);
             assert!(scratch.events("r").last().unwrap().is_error());
         }
     }
@@ -333,7 +329,7 @@ fn sigterm_finishes_what_was_acknowledged_and_ends_the_run() {
         assert!(last > 0 && (last as usize) < events.len() - 1);
         assert!(end.is(Kind::RunEnd) && end.is_error());
         assert!(end.text("reason").contains("signal"));
-        assert!(scratch.seal_and_verify(&[]).contains("verified"));
+        scratch.seal_and_verify(&[]);
     }
 }
 
