@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+pub mod desk;
 pub mod growing;
 #[cfg(unix)]
 pub mod live;

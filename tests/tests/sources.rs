@@ -1,121 +1,233 @@
-//! Records that another system protects: what it finds of an edit, and what is found after sealing.
+//! Records that another system keeps: what its own integrity finds of an edit, and what is found after sealing.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use avouch_tests::desk::{Desk, fixture};
+use rusqlite::Connection;
 use serde_json::Value;
 
-/// The exit code, and what was printed.
-fn run(program: &str, dir: &Path, args: &[&str]) -> (i32, String) {
-    let output = Command::new(avouch_tests::program(program))
-        .args(args)
-        .current_dir(dir)
-        .output()
-        .unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (
-        output.status.code().unwrap(),
-        String::from_utf8_lossy(&text).into_owned(),
-    )
+/// A change of a source file.
+enum Edit {
+    /// One text for another.
+    Text(&'static str, &'static str),
+    /// Everything from the last line on is cut off.
+    CutLastLine,
+    Sql(&'static str),
 }
 
-/// VEX's exports: ours, and theirs where they are there. For each, something of a tool's event that its
-/// hash covers, and something that it does not, with what it is changed to.
-fn exports() -> Vec<(PathBuf, [&'static str; 2], [&'static str; 2])> {
-    let ours = avouch_tests::repository().join("fixtures/sources/vex.json");
-    let mut exports = vec![(
-        ours,
-        ["\"cost_usd\":0.0126", "\"cost_usd\":0.0001"],
-        ["00:00:08.123456789Z", "00:00:08.999999999Z"],
-    )];
-    if let Some(data) = avouch_tests::shared_data() {
-        exports.push((
-            data.join("seed-systems/vex-audit.json"),
-            ["\"cost_usd\":0.0126", "\"cost_usd\":0.0001"],
-            [
-                "2026-11-21T00:34:28.871603242Z",
-                "2026-11-21T00:34:28.999999999Z",
-            ],
-        ));
+impl Edit {
+    fn make(&self, original: &Path, to: &Path) {
+        match self {
+            Self::Text(from, with) => {
+                let text = fs::read_to_string(original).unwrap();
+                assert!(text.contains(from), "{from}");
+                fs::write(to, text.replacen(from, with, 1)).unwrap();
+            }
+            Self::CutLastLine => {
+                let text = fs::read_to_string(original).unwrap();
+                let end = text.trim_end().rfind('\n').unwrap();
+                fs::write(to, &text[..=end]).unwrap();
+            }
+            Self::Sql(sql) => {
+                fs::write(to, fs::read(original).unwrap()).unwrap();
+                assert_eq!(Connection::open(to).unwrap().execute(sql, []).unwrap(), 1);
+            }
+        }
     }
-    exports
+}
+
+struct Case {
+    source: PathBuf,
+    /// What the system's own integrity covers, and what it says then; `None` where it covers nothing.
+    covered: Option<(Edit, &'static str)>,
+    /// What it does not cover.
+    uncovered: Edit,
+    /// A text of a record, and another as long.
+    in_evidence: [&'static str; 2],
+}
+
+/// Makes a database of one of our own inputs.
+fn database(desk: &Desk, sql: &str) -> PathBuf {
+    let path = desk.path(&format!("{sql}.db"));
+    let text = fs::read_to_string(fixture(&format!("sources/{sql}.sql"))).unwrap();
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(&text)
+        .unwrap();
+    path
+}
+
+/// Each system's records: ours, and theirs where they are there.
+fn cases(desk: &Desk) -> Vec<Case> {
+    let sql = |sql| Edit::Sql(sql);
+    let mut cases = vec![
+        Case {
+            source: fixture("sources/vex.json"),
+            covered: Some((
+                Edit::Text("\"cost_usd\":0.0126", "\"cost_usd\":0.0001"),
+                "(sequence 8): its hash is",
+            )),
+            uncovered: Edit::Text("00:00:08.123456789Z", "00:00:08.999999999Z"),
+            in_evidence: ["00:00:08.123456789Z", "00:00:08.999999999Z"],
+        },
+        Case {
+            source: fixture("sources/governance.jsonl"),
+            covered: Some((
+                Edit::Text("ticket-3", "ticket-8"),
+                "step 3: its entry_hash is",
+            )),
+            uncovered: Edit::CutLastLine,
+            in_evidence: ["ticket-3", "ticket-8"],
+        },
+        Case {
+            source: database(desk, "harombe"),
+            covered: None,
+            uncovered: sql(
+                "UPDATE security_decisions SET decision = 'allow' WHERE decision_id = 'd5'",
+            ),
+            in_evidence: ["wrong address", "right address"],
+        },
+        Case {
+            source: database(desk, "arw"),
+            covered: Some((
+                sql("UPDATE memory_records SET text = 'Hullo'"),
+                "memory record m1: its hash is",
+            )),
+            uncovered: sql("DELETE FROM egress_ledger WHERE decision = 'deny'"),
+            in_evidence: ["paste.example.net", "trust.example.net"],
+        },
+    ];
+    if let Some(data) = avouch_tests::shared_data().map(|data| data.join("seed-systems")) {
+        cases.extend([
+            Case {
+                source: data.join("vex-audit.json"),
+                covered: Some((
+                    Edit::Text("\"cost_usd\":0.0126", "\"cost_usd\":0.0001"),
+                    "its hash is",
+                )),
+                uncovered: Edit::Text("00:34:28.871603242Z", "00:34:28.999999999Z"),
+                in_evidence: ["00:34:28.871603242Z", "00:34:28.999999999Z"],
+            },
+            Case {
+                source: data.join("vex-audit.jsonl"),
+                covered: Some((
+                    Edit::Text("\"cost_usd\":0.0126", "\"cost_usd\":0.0001"),
+                    "its hash is",
+                )),
+                uncovered: Edit::CutLastLine,
+                in_evidence: ["00:34:28.871603242Z", "00:34:28.999999999Z"],
+            },
+            Case {
+                source: data.join("vex-audit.db"),
+                covered: Some((
+                    sql("UPDATE kv_store SET value = replace(value, '\"cost_usd\":0.0126', '\"cost_usd\":0.0001') WHERE value LIKE '%\"cost_usd\":0.0126%'"),
+                    "its hash is",
+                )),
+                uncovered: sql("DELETE FROM kv_store WHERE rowid = (SELECT max(rowid) FROM kv_store WHERE key LIKE 'agent:%')"),
+                in_evidence: ["00:34:28.871603242Z", "00:34:28.999999999Z"],
+            },
+            Case {
+                source: data.join("governance-audit.jsonl"),
+                covered: Some((Edit::Text("\"effort\": 0.8,", "\"effort\": 0.9,"), "step 0: its entry_hash is")),
+                uncovered: Edit::CutLastLine,
+                in_evidence: ["resource-38", "resource-83"],
+            },
+            Case {
+                source: data.join("harombe-audit.db"),
+                covered: None,
+                uncovered: sql("UPDATE security_decisions SET decision = 'allow' WHERE rowid = (SELECT min(rowid) FROM security_decisions WHERE decision = 'deny')"),
+                in_evidence: ["corr-5-0000", "corr-5-9999"],
+            },
+            Case {
+                source: data.join("arw-journal.db"),
+                covered: Some((
+                    sql("UPDATE memory_records SET text = text || '.' WHERE key = 'incident:12'"),
+                    "memory record",
+                )),
+                uncovered: sql("DELETE FROM egress_ledger WHERE rowid = (SELECT min(rowid) FROM egress_ledger WHERE decision = 'deny')"),
+                in_evidence: ["pastebin.com", "trustbin.com"],
+            },
+        ]);
+    }
+    cases
 }
 
 #[test]
 fn an_edit_that_the_source_does_not_notice_is_noticed_once_it_is_sealed() {
-    for (path, covered, uncovered) in exports() {
-        let dir = tempfile::tempdir().unwrap();
-        let dir = dir.path();
-        let original = fs::read_to_string(&path).unwrap();
-        let edit = |name: &str, [from, to]: [&str; 2]| {
-            assert!(original.contains(from), "{from}");
-            fs::write(dir.join(name), original.replacen(from, to, 1)).unwrap();
-        };
-        fs::write(dir.join("log.json"), &original).unwrap();
-        edit("covered.json", covered);
-        edit("uncovered.json", uncovered);
-        assert_eq!(run("avouch", dir, &["init"]).0, 0);
+    let desk = Desk::new();
+    for case in cases(&desk) {
+        check(&case);
+        println!("{}", case.source.file_name().unwrap().display());
+    }
+}
 
-        // The source notices the one and not the other.
-        let (code, text) = run("avouch", dir, &["audit-source", "covered.json"]);
-        assert!(
-            code == 1 && text.contains("BROKEN record") && text.contains("its hash is"),
-            "{text}"
-        );
-        let (code, text) = run(
-            "avouch",
-            dir,
-            &["ingest", "--strict-source", "covered.json"],
-        );
-        assert!(code == 2 && text.contains("does not hold"), "{text}");
-        let (code, text) = run("avouch", dir, &["audit-source", "--json", "uncovered.json"]);
-        let report: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!((code, &report["held"]), (0, &Value::Bool(true)));
+fn check(case: &Case) {
+    let desk = Desk::new();
+    let source = case.source.to_str().unwrap();
+    let (covered, uncovered) = (desk.path("covered"), desk.path("uncovered"));
+    case.uncovered.make(&case.source, &uncovered);
+    let held = |path: &Path| -> Value {
+        let said = desk.ok(&["audit-source", "--json", path.to_str().unwrap()]);
+        let report: Value = serde_json::from_str(&said).unwrap();
+        assert!(!report["does_not_cover"].as_array().unwrap().is_empty());
+        assert_eq!(report["broken"], 0);
+        report["held"].clone()
+    };
 
-        // Sealed, the evidence shows the record as it was, and no other.
-        assert_eq!(
-            run("avouch", dir, &["ingest", "--strict-source", "log.json"]).0,
-            0
-        );
-        let sealed = run(
-            "avouch",
-            dir,
-            &["seal", "--all", "-o", "evidence", "--disclose", "all"],
-        );
-        assert_eq!(sealed.0, 0, "{}", sealed.1);
-        let evidence = fs::read_dir(dir.join("evidence"))
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap()
-            .path();
-        let verify = || {
-            run(
-                "avouch-verify",
-                dir,
-                &["evidence", "--trust", ".avouch/trust.toml"],
-            )
-        };
-        let (code, text) = verify();
-        assert_eq!(code, 0, "{text}");
-        let (code, text) = run("avouch", dir, &["ingest", "--json", "log.json"]);
-        assert!(code == 0 && text.contains("\"new\": false"), "{text}");
-        let (code, text) = run("avouch", dir, &["ingest", "--json", "uncovered.json"]);
-        assert!(code == 0 && text.contains("\"new\": true"), "{text}");
+    // The source notices the one and not the other.
+    let original = held(&case.source);
+    assert_eq!(held(&uncovered), original, "{source}");
+    match &case.covered {
+        None => assert_eq!(original, Value::Null, "{source}"),
+        Some((edit, named)) => {
+            assert_eq!(original, true, "{source}");
+            edit.make(&case.source, &covered);
+            let (text, _) = desk.expect(1, &["audit-source", "covered"]);
+            assert!(
+                text.contains("  BROKEN ") && text.contains(named),
+                "{source}: {text}"
+            );
+            let (_, refused) = desk.expect(2, &["ingest", "--strict-source", "covered"]);
+            assert!(refused.contains("does not hold"), "{refused}");
+        }
+    }
 
-        // The same edit in the evidence, with the file's digest made anew, is found.
+    // Sealed, the evidence shows the records as they were, and no others.
+    desk.ok(&["ingest", "--strict-source", source]);
+    desk.ok(&["seal", "--all", "-o", "evidence", "--disclose", "all"]);
+    let verify = || {
+        let args = ["evidence", "--trust", ".avouch/trust.toml"];
+        let output = desk.run("avouch-verify", &args);
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    assert_eq!(verify().0, Some(0), "{source}: {}", verify().1);
+    let again = desk.ok(&["ingest", "--json", source]);
+    assert!(!again.contains("\"new\": true"), "{again}");
+    let (other, _) = desk.expect(0, &["ingest", "--json", "uncovered"]);
+    assert!(other.contains("\"new\": true"), "{source}: {other}");
+
+    // The same edit in the evidence, with the file's digest made anew, is found.
+    let [from, to] = case.in_evidence.map(str::as_bytes);
+    assert_eq!(from.len(), to.len());
+    let mut edited = 0;
+    for evidence in fs::read_dir(desk.path("evidence")).unwrap() {
+        let evidence = evidence.unwrap().path();
         let mut bytes = fs::read(&evidence).unwrap();
-        let from = uncovered[0].as_bytes();
-        let at = bytes.windows(from.len()).position(|window| window == from);
-        let at = at.expect("the record is disclosed");
-        bytes[at..at + from.len()].copy_from_slice(uncovered[1].as_bytes());
+        let Some(at) = bytes.windows(from.len()).position(|window| window == from) else {
+            continue;
+        };
+        bytes[at..at + from.len()].copy_from_slice(to);
         let end = bytes.len() - 32;
         let digest = avouch_merkle::sha256(&[&bytes[..end]]);
         bytes[end..].copy_from_slice(digest.as_bytes());
         fs::write(&evidence, bytes).unwrap();
-        let (code, text) = verify();
-        assert_eq!(code, 1, "{text}");
+        edited += 1;
     }
+    assert!(edited > 0, "{source}: the record is disclosed");
+    assert_eq!(verify().0, Some(1), "{source}: {}", verify().1);
 }

@@ -66,6 +66,9 @@ pub(crate) enum Command {
     Show(Show),
     /// Say whether claims hold for a run, or for what a bundle shows (without verifying it)
     Check(Check),
+    /// Make reports about runs
+    #[command(subcommand)]
+    Report(crate::commands::report::Report),
     /// Commit to runs, sign and log them, and write one evidence file for each
     Seal(Seal),
     /// Write an evidence file that shows a part of a sealed run, and proves that part

@@ -90,6 +90,72 @@ pub enum Error {
         /// The run or bundle.
         of: String,
     },
+    /// A bundle does not verify, so nothing is taken from it.
+    #[error("{}: {verdict}; `avouch verify` says why", path.display())]
+    Unverified {
+        /// The file.
+        path: PathBuf,
+        /// The verdict.
+        verdict: &'static str,
+    },
+    /// A bundle does not show every event.
+    #[error("run {run}: event {first} is not shown; disclose at least every header")]
+    NotWhole {
+        /// The run.
+        run: String,
+        /// The first event that is missing.
+        first: u64,
+    },
+    /// A run's events are not those that its statement commits to.
+    #[error("run {run}: its events do not lead to the root that was signed; run `avouch fsck`")]
+    NotAsSigned {
+        /// The run.
+        run: String,
+    },
+    /// No run was given.
+    #[error("no run to settle")]
+    NothingToSettle,
+    /// A run would be counted twice.
+    #[error("run {run} is given twice")]
+    RunTwice {
+        /// The run.
+        run: String,
+    },
+    /// Runs whose amounts cannot be added.
+    #[error(
+        "run {run} is in {other:?}, those before it in {first:?}: settle each currency by itself"
+    )]
+    MixedCurrencies {
+        /// The currency of the runs before.
+        first: String,
+        /// The run.
+        run: String,
+        /// Its currency.
+        other: String,
+    },
+    /// A quantity that cannot be counted exactly.
+    #[error(
+        "run {run}, event {seq}: the quantity {text:?} is no number with at most 20 digits before and 18 after the point"
+    )]
+    Quantity {
+        /// The run.
+        run: String,
+        /// The event.
+        seq: u64,
+        /// The quantity.
+        text: String,
+    },
+    /// A sum that does not fit.
+    #[error("run {run}, event {seq}: with it, a sum has more than 20 digits before the point")]
+    SumTooLarge {
+        /// The run.
+        run: String,
+        /// The event.
+        seq: u64,
+    },
+    /// A table could not be written.
+    #[error("the table cannot be written: {0}")]
+    Csv(String),
     /// The machine's clock is before 1970.
     #[error("this machine's clock is before 1970: a statement needs the time")]
     Clock,

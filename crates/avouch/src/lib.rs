@@ -27,7 +27,9 @@ mod recover;
 mod redact;
 mod scan;
 mod seal;
+mod settlement;
 mod show;
+mod signed;
 mod view;
 
 pub use avouch_ingest::Draft;
@@ -45,6 +47,7 @@ pub use random::Randomness;
 pub use record::{NewRun, Recorder};
 pub use recover::Recovery;
 pub use scan::ScanReport;
+pub use settlement::{Decimal, Settlement, SettlementEntry, SettlementTotal, Settling};
 pub use show::BundleView;
 pub use view::{EventView, printable, time_text};
 

@@ -284,6 +284,32 @@ fn an_action_is_called_only_when_its_guard_let_it() {
 }
 
 #[test]
+fn a_lease_of_another_capability_is_flagged() {
+    let flags = |lease: &str, needed: &str, policy: bool| {
+        let run = run(&format!(
+            r#"UPDATE actions SET output = '{{"guard":{{"allowed":true,"policy_allow":{policy},"required_capabilities":{needed},
+               "lease":{{"id":"l1","capability":"{lease}","ttl_until":"2027-01-01T00:00:30.000Z"}}}}}}' WHERE id = 'a1';"#
+        ));
+        of(&run, Kind::PolicyDecision, "a1").1.flags
+    };
+    assert_eq!(flags("fs", r#"["chat.respond"]"#, false), Flags::ERROR);
+    assert_eq!(flags("fs", r#"["fsck"]"#, false), Flags::ERROR);
+    for (lease, needed) in [
+        ("fs", r#"["fs.patch"]"#),
+        ("net", r#"["net:http","io:egress"]"#),
+        ("fs", r#"["fs"]"#),
+        ("fs", "[]"),
+    ] {
+        assert_eq!(flags(lease, needed, false), Flags::NONE, "{lease} {needed}");
+    }
+    assert_eq!(
+        flags("fs", r#"["chat.respond"]"#, true),
+        Flags::NONE,
+        "the policy alone allowed it"
+    );
+}
+
+#[test]
 fn a_humans_approval_comes_before_the_action_that_it_led_to() {
     let run = run("");
     let (asked, question) = only(&run, |event| {
@@ -643,11 +669,17 @@ fn the_sample_has_the_events_that_sql_counts() {
             ))
         );
     }
-    // No lease was used outside of its span, and all but the interrupted action were allowed before.
-    assert!(
-        !run.events
+    // Leases of one capability were used for others, none outside of its span, and all but the
+    // interrupted action were allowed before.
+    assert_eq!(
+        run.events
             .iter()
-            .any(|event| event.kind == Kind::PolicyDecision && event.flags == Flags::ERROR)
+            .filter(|event| event.kind == Kind::PolicyDecision && event.flags == Flags::ERROR)
+            .count(),
+        sql("SELECT count(*) FROM (SELECT output, json_extract(output, '$.guard.lease.capability') AS capability FROM actions
+             WHERE json_extract(output, '$.guard.allowed') = 1 AND json_extract(output, '$.guard.policy_allow') = 0)
+             WHERE capability IS NOT NULL AND NOT EXISTS (SELECT 1 FROM json_each(output, '$.guard.required_capabilities')
+             WHERE value = capability OR value GLOB capability || '.*' OR value GLOB capability || ':*')")
     );
     let ungated = run.events.iter().filter(|event| {
         let gate = event.parent.map(|parent| &run.events[parent as usize]);

@@ -19,6 +19,7 @@ pub(crate) mod prove;
 pub(crate) mod record;
 mod recover;
 pub(crate) mod redact;
+pub(crate) mod report;
 mod runs;
 mod seal;
 mod verify;
@@ -93,6 +94,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Runs(args) => runs::list(&global, args.json),
         Command::Show(args) => runs::show(&global, &args),
         Command::Check(args) => check::run(&global, &args),
+        Command::Report(command) => report::run(&global, &command),
         Command::Seal(args) => seal::run(&global, &args),
         Command::Redact(args) => redact::run(&global, &args),
         Command::Disclose(args) => disclose::run(&global, &args),

@@ -53,12 +53,41 @@ impl Output<'_> {
 struct Guard {
     allowed: bool,
     lease: Option<Object<GuardLease>>,
+    /// Whether the policy alone would have allowed it, so that no lease was needed.
+    policy_allow: Option<bool>,
+    /// Any one of these was needed.
+    #[serde(default)]
+    required_capabilities: Vec<String>,
+}
+
+impl Guard {
+    /// Whether the action was let through on a lease of another capability than it needed.
+    fn is_of_another_capability(&self) -> bool {
+        let lease = self.lease.as_ref().map(|Object(lease)| lease);
+        let Some(capability) = lease.and_then(|lease| lease.capability.as_deref()) else {
+            return false;
+        };
+        self.allowed
+            && self.policy_allow != Some(true)
+            && !self.required_capabilities.is_empty()
+            && !self
+                .required_capabilities
+                .iter()
+                .any(|needed| covers(capability, needed))
+    }
 }
 
 #[derive(Deserialize)]
 struct GuardLease {
     id: Option<String>,
+    capability: Option<String>,
     ttl_until: Option<String>,
+}
+
+/// Whether a lease of a capability is one of what was needed: `fs` covers `fs` and `fs.patch`.
+fn covers(capability: &str, needed: &str) -> bool {
+    let rest = needed.strip_prefix(capability);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', ':']))
 }
 
 /// What the policy said when the action was submitted.
@@ -161,7 +190,8 @@ fn decision(arw: &Arw, action: &Action, output: &Output<'_>) -> Option<Draft> {
     };
     let mut draft = arw.draft(Kind::PolicyDecision, action.created.0);
     draft.decision = verdict;
-    let is_outside = lease.is_some_and(|lease| outside(arw, lease, action.created.0));
+    let is_outside = lease.is_some_and(|lease| outside(arw, lease, action.created.0))
+        || guard.as_ref().is_some_and(Guard::is_of_another_capability);
     Some(
         draft
             .by(by)
