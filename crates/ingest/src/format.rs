@@ -38,6 +38,8 @@ pub enum Format {
     GovernanceEngine,
     /// ARW's journal database.
     Arw,
+    /// OpenTelemetry traces, OTLP's JSON.
+    Otlp,
     /// OpenAI chat-completions lists.
     OpenAiChat,
     /// SWE-agent trajectories.
@@ -50,7 +52,7 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order in which they are tried on an input.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Avouch,
         Self::ClaudeCode,
         Self::Codex,
@@ -63,6 +65,7 @@ impl Format {
         Self::Harombe,
         Self::GovernanceEngine,
         Self::Arw,
+        Self::Otlp,
         Self::OpenAiChat,
         Self::SweAgent,
         Self::AgentRecord,
@@ -114,6 +117,7 @@ impl Format {
             Self::Harombe => &formats::harombe::SPEC,
             Self::GovernanceEngine => &formats::governance_engine::SPEC,
             Self::Arw => &formats::arw::SPEC,
+            Self::Otlp => &formats::otlp::SPEC,
             Self::OpenAiChat => &formats::openai_chat::SPEC,
             Self::SweAgent => &formats::swe_agent::SPEC,
             Self::Debate => &formats::debate::SPEC,

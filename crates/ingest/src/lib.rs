@@ -71,6 +71,7 @@ pub use driver::{Audited, DEFAULT_RECORD_LIMIT, Options, Outcome, audit, ingest}
 pub use error::{Error, Place};
 pub use file::{audit_file, ingest_file};
 pub use format::Format;
+pub use formats::otlp::problem as otlp_problem;
 pub use integrity::{Finding, Integrity, SourceKey};
 pub use line::{Malformed, read_line, strict_json};
 pub use name::tool as tool_name;

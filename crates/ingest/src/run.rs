@@ -163,6 +163,16 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Says that the next events are made of the record that this event holds.
+    pub(crate) fn source_at(&mut self, seq: u32) {
+        self.raw = Raw::At(seq);
+    }
+
+    /// Says that what comes next is made of no record.
+    pub(crate) fn no_source(&mut self) {
+        self.raw = Raw::None;
+    }
+
     /// Takes the record's exact bytes away, for a field that the format adds itself.
     pub(crate) fn take_raw(&mut self) -> Option<FieldValue> {
         match std::mem::replace(&mut self.raw, Raw::None) {

@@ -50,6 +50,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("ingest_opencode", |data| {
         ingest::format(Format::OpenCode, data)
     }),
+    ("ingest_otlp", |data| ingest::format(Format::Otlp, data)),
     ("ingest_openai_chat", |data| {
         ingest::format(Format::OpenAiChat, data)
     }),

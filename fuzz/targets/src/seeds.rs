@@ -97,6 +97,7 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
         "ingest_cursor" => vec![include_bytes!("../seeds/cursor.jsonl").to_vec()],
         "ingest_gemini" => vec![include_bytes!("../seeds/gemini.json").to_vec()],
         "ingest_opencode" => vec![include_bytes!("../seeds/opencode.json").to_vec()],
+        "ingest_otlp" => vec![include_bytes!("../seeds/otlp.json").to_vec()],
         "ingest_openai_chat" => vec![include_bytes!("../seeds/openai-chat.json").to_vec()],
         "ingest_swe_agent" => vec![include_bytes!("../seeds/swe-agent.traj").to_vec()],
         "ingest_agent_record" => vec![include_bytes!("../seeds/agent-record.json").to_vec()],

@@ -13,5 +13,6 @@ pub(crate) mod governance_engine;
 pub(crate) mod harombe;
 pub(crate) mod openai_chat;
 pub(crate) mod opencode;
+pub(crate) mod otlp;
 pub(crate) mod swe_agent;
 pub(crate) mod vex;
