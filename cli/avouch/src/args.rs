@@ -66,6 +66,11 @@ pub(crate) enum Command {
     Show(Show),
     /// Say whether claims hold for a run, or for what a bundle shows (without verifying it)
     Check(Check),
+    /// Write a sealed run in another system's form
+    Export(crate::commands::export::Export),
+    /// Take OpenTelemetry traces
+    #[command(subcommand)]
+    Otlp(crate::commands::otlp::Otlp),
     /// Make reports about runs
     #[command(subcommand)]
     Report(crate::commands::report::Report),

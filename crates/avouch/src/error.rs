@@ -90,6 +90,18 @@ pub enum Error {
         /// The run or bundle.
         of: String,
     },
+    /// Not a form that runs are exported in.
+    #[error("{0:?} is no form to export to")]
+    ExportFormat(String),
+    /// An attestation needs the issuer's key.
+    #[error("an attestation is signed by the issuer's key, which was not given")]
+    NoSigner,
+    /// JSON could not be written.
+    #[error("JSON cannot be written: {0}")]
+    Json(serde_json::Error),
+    /// CBOR could not be written.
+    #[error("CBOR cannot be written: {0}")]
+    Cbor(avouch_cbor::Error),
     /// A bundle does not verify, so nothing is taken from it.
     #[error("{}: {verdict}; `avouch verify` says why", path.display())]
     Unverified {

@@ -14,6 +14,7 @@ mod demo;
 mod draft;
 mod durable;
 mod error;
+mod export;
 mod home;
 mod ingest;
 mod keys;
@@ -38,6 +39,7 @@ pub use check::{SeenFile, read_policy, verify_files};
 pub use claims::{Judged, read_claims};
 pub use durable::{temporary_file, write_file};
 pub use error::Error;
+pub use export::{ExportFormat, OCSF_VERSION, PREDICATE_TYPE};
 pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer, needs_passphrase};
 pub use keys::{KeyInfo, KeyStore, Secret};
 #[cfg(feature = "prove")]

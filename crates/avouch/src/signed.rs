@@ -5,7 +5,7 @@ use std::path::Path;
 use avouch_bundle::Bundle;
 use avouch_cose::Statement;
 use avouch_ledger::Run;
-use avouch_merkle::Frontier;
+use avouch_merkle::{Digest, Frontier};
 use avouch_trace::{Event, Field, Manifest};
 use avouch_verify::{Answer, Options, Policy};
 
@@ -32,6 +32,7 @@ pub(crate) struct SignedEvent<'a> {
     pub(crate) fields: Vec<&'a Field>,
     /// How many fields there are; `None` when not even that is shown.
     total: Option<u64>,
+    run: &'a SignedRun<'a>,
 }
 
 impl SignedEvent<'_> {
@@ -43,6 +44,18 @@ impl SignedEvent<'_> {
             self.fields.iter().copied(),
             self.total,
         )
+    }
+
+    /// A value that is stored apart, where it is there.
+    pub(crate) fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
+        match &self.run.from {
+            From::Store(home, _) => Ok(home.ledger.blob(digest)?),
+            From::Bundle(bundle) => {
+                let shown = bundle.disclosures.as_ref();
+                let bytes = shown.and_then(|shown| shown.blobs.get(digest));
+                Ok(bytes.map(<[u8]>::to_vec))
+            }
+        }
     }
 }
 
@@ -113,6 +126,7 @@ impl SignedRun<'_> {
                 event,
                 fields,
                 total,
+                run: self,
             })
         };
         match &self.from {

@@ -226,7 +226,7 @@ fn field_json(field: &Field) -> Json {
 /// CBOR as JSON: byte strings become `{"utf8": text}` or `{"hex": digits}`, maps with keys that are
 /// not text `{"map": [[key, value]]}`, tags `{"tag": n, "value": v}`, and numbers that JSON cannot hold
 /// `{"number": text}`.
-fn value_json(value: &Value) -> Json {
+pub(crate) fn value_json(value: &Value) -> Json {
     match value {
         Value::Uint(number) => json!(number),
         Value::Nint(n) => {

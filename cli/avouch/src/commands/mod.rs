@@ -4,6 +4,7 @@ mod audit_source;
 mod check;
 mod demo;
 pub(crate) mod disclose;
+pub(crate) mod export;
 mod fsck;
 #[cfg(unix)]
 pub(crate) mod hook;
@@ -17,6 +18,7 @@ mod monitor;
 pub(crate) mod prove;
 #[cfg(unix)]
 pub(crate) mod record;
+pub(crate) mod otlp;
 mod recover;
 pub(crate) mod redact;
 pub(crate) mod report;
@@ -94,6 +96,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Runs(args) => runs::list(&global, args.json),
         Command::Show(args) => runs::show(&global, &args),
         Command::Check(args) => check::run(&global, &args),
+        Command::Export(args) => export::run(&global, &args),
+        Command::Otlp(command) => otlp::run(&global, &command),
         Command::Report(command) => report::run(&global, &command),
         Command::Seal(args) => seal::run(&global, &args),
         Command::Redact(args) => redact::run(&global, &args),
