@@ -137,16 +137,21 @@ impl SignedRun<'_> {
                         return Err(self.not_as_signed());
                     }
                     let fields = entry.body.fields();
-                    let total = fields.len() as u64 - 1;
-                    next(seq, &entry.event, fields.iter().collect(), Some(total))?;
+                    // Values that were erased are still counted.
+                    next(
+                        seq,
+                        &entry.event,
+                        fields.iter().collect(),
+                        count(fields.first()),
+                    )?;
                 }
             }
             From::Bundle(bundle) => {
                 let shown = bundle.disclosures.iter();
                 for shown in shown.flat_map(|disclosed| &disclosed.events) {
                     let fields: Vec<&Field> = shown.fields().collect();
-                    let count = fields.first().and_then(|leaf_0| leaf_0.value()?.as_u64());
-                    next(shown.seq, &shown.event, fields, count)?;
+                    let total = count(fields.first().copied());
+                    next(shown.seq, &shown.event, fields, total)?;
                 }
             }
         }
@@ -172,4 +177,9 @@ impl SignedRun<'_> {
             run: self.manifest.run.to_string(),
         }
     }
+}
+
+/// How many fields a body has, as its leaf 0 says.
+fn count(leaf_0: Option<&Field>) -> Option<u64> {
+    leaf_0.and_then(|leaf_0| leaf_0.value()?.as_u64())
 }
