@@ -322,6 +322,13 @@ pub(crate) enum Key {
         #[arg(long)]
         encrypt: bool,
     },
+    /// Split a key, or any secret file, into shares of which some give it back
+    Split(crate::commands::escrow::Split),
+    /// Give a secret back from its shares. Exit codes: 0 done; 1 a share is not what it should be, and is
+    /// named; 3 too few shares
+    Combine(crate::commands::escrow::Combine),
+    /// Say whether a share is the one that its set was made with. Exit codes: 0 it is; 1 it is not
+    ShareCheck(crate::commands::escrow::ShareCheck),
 }
 
 #[derive(Subcommand)]

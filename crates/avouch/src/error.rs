@@ -57,6 +57,25 @@ pub enum Error {
         /// The public file.
         path: PathBuf,
     },
+    /// A share, or a set's commitments, that is refused.
+    #[error("{}: {source}", path.display())]
+    Share {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: avouch_escrow::Error,
+    },
+    /// Splitting a secret, or combining shares.
+    #[error(transparent)]
+    Escrow(#[from] avouch_escrow::Error),
+    /// A combined secret that is not what was asked for.
+    #[error("the shares give {is}, not {wanted}")]
+    OtherSecret {
+        /// What it is.
+        is: &'static str,
+        /// What was asked for.
+        wanted: &'static str,
+    },
     /// An event's field `cost` says something else than its header.
     #[error(
         "event {seq}: the field `cost` must hold the header's cost in micro-units (null when unknown)"

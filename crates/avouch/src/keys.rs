@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use avouch_cose::{Algorithm, SigningKey, VerifyingKey};
+use avouch_escrow::{Secret as EscrowSecret, SecretKind};
 use zeroize::Zeroizing;
 
 use crate::random::os_random;
@@ -93,6 +94,32 @@ impl KeyStore {
     ) -> Result<KeyInfo, Error> {
         let key = SigningKey::from_pem(pem, from.map(|phrase| phrase.as_bytes()))?;
         self.store(name, &key, to)
+    }
+
+    /// A private key as a secret to be split.
+    pub fn to_secret(
+        &self,
+        name: &str,
+        passphrase: Option<&Secret>,
+    ) -> Result<EscrowSecret, Error> {
+        let key = self.open(name, passphrase)?;
+        Ok(EscrowSecret {
+            kind: match key.algorithm() {
+                Algorithm::Ed25519 => SecretKind::Ed25519Key,
+                Algorithm::P256 => SecretKind::P256Key,
+            },
+            bytes: Zeroizing::new(key.secret_bytes().to_vec()),
+        })
+    }
+
+    /// Takes in a private key that shares gave back; `to` encrypts the stored copy.
+    pub fn import_secret(
+        &self,
+        name: &str,
+        secret: &EscrowSecret,
+        to: Option<&Secret>,
+    ) -> Result<KeyInfo, Error> {
+        self.store(name, &key_of(secret)?, to)
     }
 
     fn store(
@@ -208,6 +235,21 @@ impl KeyStore {
     fn path(&self, name: &str, extension: &str) -> PathBuf {
         self.dir.join(format!("{name}.{extension}"))
     }
+}
+
+/// The private key that a combined secret is.
+pub(crate) fn key_of(secret: &EscrowSecret) -> Result<SigningKey, Error> {
+    let (wanted, is) = ("a private key", "a file");
+    let algorithm = match secret.kind {
+        SecretKind::Ed25519Key => Algorithm::Ed25519,
+        SecretKind::P256Key => Algorithm::P256,
+        SecretKind::File => return Err(Error::OtherSecret { is, wanted }),
+    };
+    let seed: &[u8; 32] = secret.bytes.as_slice().try_into().map_err(|_| {
+        let is = "a key of another length";
+        Error::OtherSecret { is, wanted }
+    })?;
+    Ok(SigningKey::generate(algorithm, seed)?)
 }
 
 /// A key's name becomes a file's name.

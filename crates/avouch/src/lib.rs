@@ -15,6 +15,7 @@ mod draft;
 mod durable;
 mod error;
 mod export;
+mod escrow;
 mod home;
 mod ingest;
 mod keys;
@@ -40,6 +41,10 @@ pub use claims::{Judged, read_claims};
 pub use durable::{temporary_file, write_file};
 pub use error::Error;
 pub use export::{ExportFormat, OCSF_VERSION, PREDICATE_TYPE};
+pub use escrow::{
+    Forms, SplitFiles, combine_files, file_secret, read_commitments, read_share, split_to,
+    write_secret,
+};
 pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer, needs_passphrase};
 pub use keys::{KeyInfo, KeyStore, Secret};
 #[cfg(feature = "prove")]
@@ -70,6 +75,10 @@ pub mod bundle {
 /// Canonical CBOR.
 pub mod cbor {
     pub use avouch_cbor::*;
+}
+/// Secrets in shares.
+pub mod shares {
+    pub use avouch_escrow::*;
 }
 /// Keys, statements, receipts and notes.
 pub mod cose {

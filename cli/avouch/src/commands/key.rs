@@ -3,7 +3,7 @@
 use avouch::{KeyInfo, KeyStore};
 use serde_json::{Value, json};
 
-use super::{Global, HOLDS};
+use super::{Global, HOLDS, escrow};
 use crate::args::Key;
 use crate::{output, passphrase};
 
@@ -46,11 +46,14 @@ pub(crate) fn run(global: &Global, args: Key) -> anyhow::Result<u8> {
             };
             print(&keys.import(&name, &pem, from.as_ref(), to.as_ref())?)?;
         }
+        Key::Split(args) => return escrow::split(global, &args),
+        Key::Combine(args) => return escrow::combine(global, &args),
+        Key::ShareCheck(args) => return escrow::share_check(&args),
     }
     Ok(HOLDS)
 }
 
-fn print(key: &KeyInfo) -> anyhow::Result<()> {
+pub(super) fn print(key: &KeyInfo) -> anyhow::Result<()> {
     let encrypted = if key.encrypted { " (encrypted)" } else { "" };
     output::line(format!(
         "{:<12} {:<8} {}{encrypted}",

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 pub(crate) mod disclose;
 pub(crate) mod export;
+pub(crate) mod escrow;
 mod fsck;
 #[cfg(unix)]
 pub(crate) mod hook;

@@ -132,6 +132,15 @@ impl SigningKey {
         .map_err(|error| Error::MalformedKey(error.to_string()))
     }
 
+    /// The 32 secret bytes that [`generate`](Self::generate) makes this key of: a seed or a scalar. For
+    /// escrow alone; files hold PKCS#8.
+    pub fn secret_bytes(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(match &self.0 {
+            Inner::Ed25519(key) => key.to_bytes(),
+            Inner::P256(key) => key.to_bytes().into(),
+        })
+    }
+
     /// The public half.
     pub fn verifying_key(&self) -> VerifyingKey {
         match &self.0 {
