@@ -9,6 +9,7 @@
 mod cbor;
 mod claims;
 mod cose;
+mod escrow;
 mod evidence;
 mod ingest;
 mod merkle;
@@ -36,6 +37,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("note", cose::note),
     ("log_proof", cose::log_proof),
     ("key", cose::key),
+    ("share", escrow::share),
+    ("share_commitments", escrow::commitments),
     ("sign1", cose::sign1),
     ("bundle", evidence::bundle),
     ("policy", evidence::policy),

@@ -7,6 +7,7 @@ use avouch_cose::{
     Algorithm, Checkpoint, ConsistencyProof, ConsistencyReceipt, CosignerKey, Note, NoteKey,
     Receipt, SigningKey, Statement, TlogProof,
 };
+use avouch_escrow::{text, words};
 use avouch_merkle::{
     Digest, LeafIndex, TreeSize, consistency_proof, inclusion_proof, multi_proof, root,
 };
@@ -61,6 +62,16 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
             run.receipt().as_bytes().to_vec(),
             run.consistency_receipt().as_bytes().to_vec(),
         ],
+        "share" => {
+            let (shares, _) = crate::escrow::seeds();
+            vec![
+                shares[0].to_bytes().to_vec(),
+                text::write(&shares[0]).as_bytes().to_vec(),
+                text::compact(&shares[1]).as_bytes().to_vec(),
+                words::write(&shares[2]).expect("words").as_bytes().to_vec(),
+            ]
+        }
+        "share_commitments" => vec![crate::escrow::seeds().1.to_string().into_bytes()],
         "log_proof" => run.log_proofs().map(String::into_bytes).to_vec(),
         "note" => {
             let key = NoteKey::new(LOG, log_key().verifying_key()).expect("a note key");
