@@ -14,8 +14,8 @@ mod demo;
 mod draft;
 mod durable;
 mod error;
-mod export;
 mod escrow;
+mod export;
 mod home;
 mod ingest;
 mod keys;
@@ -40,16 +40,16 @@ pub use check::{SeenFile, read_policy, verify_files};
 pub use claims::{Judged, read_claims};
 pub use durable::{temporary_file, write_file};
 pub use error::Error;
-pub use export::{ExportFormat, OCSF_VERSION, PREDICATE_TYPE};
 pub use escrow::{
     Forms, SplitFiles, combine_files, file_secret, read_commitments, read_share, split_to,
     write_secret,
 };
+pub use export::{ExportFormat, OCSF_VERSION, PREDICATE_TYPE};
 pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer, needs_passphrase};
 pub use keys::{KeyInfo, KeyStore, Secret};
+pub use live_run::{Group, LiveRun};
 #[cfg(feature = "prove")]
 pub use prove::{Estimate, Proved};
-pub use live_run::{Group, LiveRun};
 pub use random::Randomness;
 pub use record::{NewRun, Recorder};
 pub use recover::Recovery;

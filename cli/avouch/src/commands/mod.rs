@@ -4,8 +4,8 @@ mod audit_source;
 mod check;
 mod demo;
 pub(crate) mod disclose;
-pub(crate) mod export;
 pub(crate) mod escrow;
+pub(crate) mod export;
 mod fsck;
 #[cfg(unix)]
 pub(crate) mod hook;
@@ -16,10 +16,10 @@ mod log;
 #[cfg(unix)]
 pub(crate) mod mcp_proxy;
 mod monitor;
+pub(crate) mod otlp;
 pub(crate) mod prove;
 #[cfg(unix)]
 pub(crate) mod record;
-pub(crate) mod otlp;
 mod recover;
 pub(crate) mod redact;
 pub(crate) mod report;
