@@ -73,7 +73,7 @@ pub fn read(text: &str) -> Result<Share, Error> {
             at,
             word: word.chars().take(32).collect(),
         })?;
-        held = held << BITS | u32::from(number);
+        held = (held << BITS) | u32::from(number);
         bits += BITS;
         while bits >= 8 {
             bits -= 8;
@@ -107,6 +107,6 @@ fn number_at(bytes: &[u8], word: usize) -> usize {
     let first = word * BITS;
     (first..first + BITS).fold(0, |number, bit| {
         let byte = bytes.get(bit / 8).copied().unwrap_or(0);
-        number << 1 | usize::from(byte >> (7 - bit % 8) & 1)
+        (number << 1) | usize::from((byte >> (7 - bit % 8)) & 1)
     })
 }

@@ -34,7 +34,7 @@ fn the_png_scans_as_the_share() {
         let (width, height) = (info.width as usize, info.height as usize);
         let stride = info.line_size;
         let scanned = scan(width, height, |x, y| {
-            pixels[y * stride + x / 8] >> (7 - x % 8) & 1 == 0
+            (pixels[y * stride + x / 8] >> (7 - x % 8)) & 1 == 0
         });
         assert_eq!(scanned, *text::compact(&share));
         assert_eq!(text::read(&scanned).unwrap(), share);
