@@ -7,6 +7,7 @@ usage: check_exports.py in-toto ENVELOPE PUBLIC_KEY.pem STATEMENT.cose    prints
 """
 import base64
 import collections
+import copy
 import hashlib
 import json
 import sys
@@ -25,10 +26,11 @@ def in_toto(envelope_file, key_file, statement_file):
         data = json.load(file)
     with open(key_file, "rb") as file:
         public = load_pem_public_key(file.read())
-    envelope = Envelope.from_dict(data)
+    # from_dict takes the dictionary apart.
+    envelope = Envelope.from_dict(copy.deepcopy(data))
     key = SSlibKey.from_crypto(public, keyid=data["signatures"][0]["keyid"])
     envelope.verify([key], 1)
-    edited = Envelope.from_dict(data)
+    edited = Envelope.from_dict(copy.deepcopy(data))
     edited.payload = edited.payload.replace(b'"events":', b'"events": ')
     try:
         edited.verify([key], 1)

@@ -118,10 +118,13 @@ fn entry(
             }
             entry
         }
-        "tool-call" => json!({
-            "type": "tool-call", "name": name(&view.subject, "tool:"), "input": take("input"),
-            "call-id": calls.get(&view.seq),
-        }),
+        "tool-call" => {
+            let input = take("input").or_else(|| take("arguments"));
+            json!({
+                "type": "tool-call", "name": name(&view.subject, "tool:"), "input": input,
+                "call-id": calls.get(&view.seq),
+            })
+        }
         "tool-result" => {
             let failed = view.flags.contains(&"error");
             let output = take("output").or_else(|| take("text"));
@@ -172,13 +175,9 @@ fn entry(
     entry
 }
 
-/// What an event spent, where that is tokens or dollars.
+/// What an event spent, where that is tokens. The schema has a number for dollars, too; `avouch.cost` has
+/// them exactly.
 fn usage(cost: Option<u64>, currency: &str) -> Option<Json> {
-    let micro = cost?;
-    match currency {
-        "tokens" => (micro % 1_000_000 == 0).then(|| json!({ "total": micro / 1_000_000 })),
-        // The schema has a number here; whoever adds up uses `avouch.cost`.
-        "USD" => Some(json!({ "cost": micro as f64 / 1e6 })),
-        _ => None,
-    }
+    let micro = cost.filter(|micro| currency == "tokens" && micro % 1_000_000 == 0)?;
+    Some(json!({ "total": micro / 1_000_000 }))
 }
