@@ -55,12 +55,13 @@ fn peak() -> f64 {
         / 1024.0
 }
 
-fn ours(size: u64, segment: Option<u64>) {
+fn ours(size: u64, preset: &str) {
     let events = support::run(size);
     let public = support::public(&events);
     let start = (cpu(), std::time::Instant::now());
+    let preset = avouch_stark::Preset::from_name(preset).unwrap();
     let options = Options {
-        segment,
+        preset,
         ..Options::default()
     };
     let proof = prove(&public, &events, options, &mut support::rng(1), |_, _| {}).unwrap();
@@ -74,14 +75,19 @@ fn ours(size: u64, segment: Option<u64>) {
     }
     let verifying = (cpu() - start) / f64::from(times) * 1000.0;
     println!(
-        "{size:>7} events {segments:>4} segments {proving:>8.2} CPU-s {wall:>8.2} s {memory:>6.0} MiB {:>9} bytes, verified in {verifying:.0} CPU-ms",
+        "{:<16} {size:>7} events {segments:>4} segments {proving:>8.2} CPU-s {wall:>8.2} s {memory:>6.0} MiB {:>9} bytes, verified in {verifying:.0} CPU-ms",
+        preset.name(),
         proof.len()
     );
 }
 
-fn peer(compressions: usize) {
+fn peer(compressions: usize, preset: &str) {
     let trace = Sha256Air.generate_trace_rows::<Val>(compressions, 0);
-    let config = config::config(preset::Preset::default(), Vec::new(), [3; 32]);
+    let config = config::config(
+        preset::Preset::from_name(preset).unwrap(),
+        Vec::new(),
+        [3; 32],
+    );
     let start = cpu();
     let proof = p3_uni_stark::prove(&config, &Sha256Air, trace, &[]).unwrap();
     let proving = cpu() - start;
@@ -99,35 +105,42 @@ fn main() {
         .collect();
     let number = |at: usize| arguments.get(at).and_then(|argument| argument.parse().ok());
     match arguments.first().map(String::as_str) {
-        Some("ours") => ours(number(1).unwrap(), number(2)),
-        Some("peer") => peer(number(1).unwrap() as usize),
+        Some("ours") => ours(number(1).unwrap(), &arguments[2]),
+        Some("peer") => peer(number(1).unwrap() as usize, &arguments[2]),
         _ => {
-            let sizes: Vec<u64> = arguments
+            let asked = arguments
                 .iter()
-                .filter_map(|argument| argument.parse().ok())
-                .collect();
-            let sizes = if sizes.is_empty() {
-                vec![18, 256, 1024]
+                .filter_map(|argument| argument.parse().ok());
+            let asked: Vec<u64> = asked.collect();
+            compare(if asked.is_empty() {
+                &[18, 256, 1024]
             } else {
-                sizes
-            };
-            for size in sizes {
-                let run = |arguments: [String; 2]| {
-                    let this = std::env::current_exe().unwrap();
-                    assert!(
-                        std::process::Command::new(this)
-                            .args(arguments)
-                            .status()
-                            .unwrap()
-                            .success()
-                    );
-                };
-                run(["ours".into(), size.to_string()]);
-                // A run's tree hashes four blocks for each event.
-                let compressions = (4 * size).next_power_of_two().max(256);
-                if compressions <= 4096 {
-                    run(["peer".into(), compressions.to_string()]);
-                }
+                &asked
+            });
+        }
+    }
+}
+
+/// Every size under the default preset, and the last of them under the others too.
+fn compare(sizes: &[u64]) {
+    let run = |what: &str, number: u64, preset: &str| {
+        let this = std::env::current_exe().unwrap();
+        let arguments = [what, &number.to_string(), preset];
+        let status = std::process::Command::new(this).args(arguments).status();
+        assert!(status.unwrap().success());
+    };
+    for preset in avouch_stark::Preset::ALL {
+        let all = preset == avouch_stark::Preset::default();
+        for &size in if all {
+            sizes
+        } else {
+            &sizes[sizes.len() - 1..]
+        } {
+            run("ours", size, preset.name());
+            // A run's tree hashes four blocks for each event.
+            let compressions = (4 * size).next_power_of_two().max(256);
+            if compressions <= 4096 {
+                run("peer", compressions, preset.name());
             }
         }
     }

@@ -7,6 +7,10 @@ pub enum Preset {
     /// The default: at least 100 bits by a proven bound.
     #[default]
     Proven100,
+    /// As secure, with less time and memory and larger proofs.
+    Proven100Lean,
+    /// As secure, with smaller proofs and twice the memory.
+    Proven100Small,
     /// For this crate's own tests of what the constraints catch: quick, and of no worth otherwise.
     #[cfg(test)]
     Quick,
@@ -35,12 +39,14 @@ pub(crate) struct Parameters {
 
 impl Preset {
     /// All that there are.
-    pub const ALL: [Self; 1] = [Self::Proven100];
+    pub const ALL: [Self; 3] = [Self::Proven100, Self::Proven100Lean, Self::Proven100Small];
 
     /// The name that policies and reports use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Proven100 => "proven-100",
+            Self::Proven100Lean => "proven-100-lean",
+            Self::Proven100Small => "proven-100-small",
             #[cfg(test)]
             Self::Quick => "quick",
         }
@@ -55,6 +61,8 @@ impl Preset {
     pub(crate) const fn id(self) -> u8 {
         match self {
             Self::Proven100 => 1,
+            Self::Proven100Lean => 2,
+            Self::Proven100Small => 3,
             #[cfg(test)]
             Self::Quick => 255,
         }
@@ -71,27 +79,31 @@ impl Preset {
 
     pub(crate) const fn parameters(self) -> Parameters {
         match self {
-            Self::Proven100 => Parameters {
-                log_blowup: 3,
-                queries: 59,
-                query_work: 16,
-                fold_work: 0,
-                batch_work: 0,
-                log_arity: 3,
-                log_final: 0,
-                cap_height: 4,
-            },
+            Self::Proven100 => Parameters::new(3, 59),
+            Self::Proven100Lean => Parameters::new(2, 88),
+            Self::Proven100Small => Parameters::new(4, 45),
             #[cfg(test)]
             Self::Quick => Parameters {
-                log_blowup: 2,
-                queries: 2,
                 query_work: 0,
-                fold_work: 0,
-                batch_work: 0,
-                log_arity: 3,
-                log_final: 0,
                 cap_height: 0,
+                ..Parameters::new(2, 2)
             },
+        }
+    }
+}
+
+impl Parameters {
+    /// What the presets have in common, with their own rate and number of queries.
+    const fn new(log_blowup: usize, queries: usize) -> Self {
+        Self {
+            log_blowup,
+            queries,
+            query_work: 16,
+            fold_work: 0,
+            batch_work: 0,
+            log_arity: 3,
+            log_final: 0,
+            cap_height: 4,
         }
     }
 }
