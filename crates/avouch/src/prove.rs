@@ -35,27 +35,34 @@ pub struct Estimate {
     pub proof: u64,
 }
 
-/// Measured at the default preset: see the benchmark `stark`.
+/// What `docs/stark.md` has under "Cost", for the default preset.
 mod measured {
     /// Milliseconds for each event, and for a proof at all.
-    pub(super) const MS_PER_EVENT: u64 = 12;
-    pub(super) const MS: u64 = 1_500;
-    /// Bytes of memory for each event of a segment.
-    pub(super) const MEMORY_PER_EVENT: u64 = 1_500_000;
-    pub(super) const MEMORY: u64 = 100 << 20;
-    /// Events of a segment, and bytes of its proof.
-    pub(super) const SEGMENT: u64 = 1024;
-    pub(super) const SEGMENT_PROOF: u64 = 900_000;
+    pub(super) const MS_PER_EVENT: u64 = 15;
+    pub(super) const MS: u64 = 500;
+    /// The most events that are proven in one segment.
+    pub(super) const WHOLE: u64 = 1024;
+    /// Bytes of memory for each of them, and at all.
+    pub(super) const MEMORY_PER_EVENT: u64 = 2_650_000;
+    pub(super) const MEMORY: u64 = 100_000_000;
+    /// Events of one of several segments, and its bytes of memory.
+    pub(super) const SEGMENT: u64 = 488;
+    pub(super) const SEGMENT_MEMORY: u64 = 1_430_000_000;
+    /// Bytes of a segment's proof.
+    pub(super) const SEGMENT_PROOF: u64 = 790_000;
 }
 
 impl Estimate {
     /// For a run of so many events.
     pub fn of(events: u64) -> Self {
         use measured::*;
-        let segments = events.div_ceil(SEGMENT).max(1);
+        let (segments, memory) = match events {
+            0..=WHOLE => (1, MEMORY + MEMORY_PER_EVENT * events),
+            _ => (events.div_ceil(SEGMENT), SEGMENT_MEMORY),
+        };
         Self {
             seconds: (events.saturating_mul(MS_PER_EVENT).saturating_add(MS)).div_ceil(1000),
-            memory: MEMORY + MEMORY_PER_EVENT * events.min(SEGMENT),
+            memory,
             proof: segments.saturating_mul(SEGMENT_PROOF),
         }
     }
@@ -70,7 +77,7 @@ impl Home {
         &self,
         run: &Run,
         claims: &Claims,
-        progress: impl FnMut(u32, u32),
+        progress: &mut dyn FnMut(u32, u32),
     ) -> Result<Proved, Error> {
         let not_sealed = || Error::NotSealed {
             name: run.info.name.clone(),
@@ -81,6 +88,8 @@ impl Home {
             Judged::Verdict(verdict) if verdict.holds() => {}
             _ => return Ok(Proved::Not(judged)),
         }
+        // Known before hours are spent on it.
+        fits(Estimate::of(run.size).proof)?;
         let public = public(&logged.statement, claims)?;
         let events: Vec<Event> = self.ledger.events(run).collect::<Result<_, _>>()?;
         let mut rng = ChaCha20Rng::from_seed(os_random()?);
@@ -89,13 +98,7 @@ impl Home {
             ..Options::default()
         };
         let proof = avouch_stark::prove(&public, &events, options, &mut rng, progress)?;
-        if proof.len() > MAX_PROOF_LEN {
-            return Err(Error::MakeBundle(avouch_bundle::Error::Limit {
-                what: "a proof's length in bytes",
-                found: proof.len(),
-                max: MAX_PROOF_LEN,
-            }));
-        }
+        fits(proof.len() as u64)?;
         // A proof that nobody would accept is not handed out.
         avouch_stark::verify(&public, &proof)?;
         Ok(Proved::Proof(Proof {
@@ -116,4 +119,17 @@ fn public(statement: &Statement, claims: &Claims) -> Result<Public, Error> {
         size: manifest.size,
         claims: claims.clone(),
     })
+}
+
+/// A bundle has room for a proof of so many bytes.
+fn fits(proof: u64) -> Result<(), Error> {
+    let found = usize::try_from(proof).unwrap_or(usize::MAX);
+    match found > MAX_PROOF_LEN {
+        false => Ok(()),
+        true => Err(Error::MakeBundle(avouch_bundle::Error::Limit {
+            what: "a proof's length in bytes",
+            found,
+            max: MAX_PROOF_LEN,
+        })),
+    }
 }

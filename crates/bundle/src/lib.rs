@@ -47,7 +47,7 @@ pub const MAX_PROOFS: usize = 16;
 pub const MAX_SYSTEM_LEN: usize = 64;
 /// The longest claims, in bytes: as long as `avouch-claims` has them.
 pub const MAX_CLAIMS_LEN: usize = 1 << 16;
-/// The longest proof, in bytes: half of what a bundle may have, so that a run of a million events fits.
+/// The longest proof, in bytes: half of what a bundle may have, which is room for some 300,000 events.
 pub const MAX_PROOF_LEN: usize = 1 << 29;
 
 /// The first bytes of every bundle: an array of 4 whose first element is the text `avouch`.

@@ -57,7 +57,7 @@ pub(crate) fn run(global: &Global, args: &Prove) -> anyhow::Result<u8> {
         estimate.proof.div_ceil(1_000_000)
     );
     let bar = output::step_bar("segments proven".into());
-    let proved = home.prove(&run, &file.claims, |done, all| {
+    let proved = home.prove(&run, &file.claims, &mut |done, all| {
         bar.set_length(all.into());
         bar.set_position(done.into());
     });
