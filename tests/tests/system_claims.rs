@@ -150,7 +150,7 @@ fn a_broken_promise_makes_its_claim_false() {
         let text = fs::read_to_string(fixture(file)).unwrap();
         assert!(text.contains(from), "{system}: {from}");
         let text = text.replacen(from, to, 1);
-        let path = desk.path(&format!("edit-{number}"));
+        let path = desk.path(&format!("edit-{number}.log"));
         match is_sql {
             true => Connection::open(&path)
                 .unwrap()
