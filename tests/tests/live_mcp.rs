@@ -455,7 +455,9 @@ fn over_http_every_byte_is_passed_on_unchanged_both_ways() {
     );
     let whole = result(1).into_bytes();
     let broken = b"{\"id\":3,\"result\":{\"con".to_vec();
-    let cases: Vec<(Vec<u8>, Vec<u8>, Vec<u8>, bool)> = vec![
+    // What is sent, what the server answers, what the client must get, and whether the answer is whole.
+    type Case = (Vec<u8>, Vec<u8>, Vec<u8>, bool);
+    let cases: Vec<Case> = vec![
         (
             call(1, &big),
             answer("application/json", &whole, whole.len()),

@@ -322,11 +322,7 @@ fn a_bad_line_after_the_first_takes_nothing_from_what_that_says() {
             [Kind::RunStart, Kind::Error, Kind::Note, Kind::RunEnd],
             "{bad}"
         );
-        assert_eq!(
-            text(&run.events[0], "site").as_deref(),
-            Some("lab"),
-            "{bad}"
-        );
+        assert_eq!(text(&run.events[0], "site"), Some("lab"), "{bad}");
     }
 }
 

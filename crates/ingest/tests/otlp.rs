@@ -134,16 +134,17 @@ fn session() -> Vec<Value> {
     ]
 }
 
-fn row(
-    event: &Draft,
-) -> (
+/// Kind, time, parent, cost, actor and subject.
+type Row<'a> = (
     Kind,
     u64,
     Option<u32>,
     Option<u64>,
-    Option<&str>,
-    Option<&str>,
-) {
+    Option<&'a str>,
+    Option<&'a str>,
+);
+
+fn row(event: &Draft) -> Row<'_> {
     let millis = event.time - START / 1_000_000;
     let names = (event.actor.as_deref(), event.subject.as_deref());
     (
