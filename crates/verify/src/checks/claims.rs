@@ -17,6 +17,7 @@ use crate::text::count;
 /// What came of one proof.
 pub(crate) enum Verified {
     /// It holds, and this is what it shows.
+    #[cfg_attr(not(feature = "stark"), allow(dead_code))]
     Holds(Proven),
     /// It is wrong.
     Refused(String),
