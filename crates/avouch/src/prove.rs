@@ -2,10 +2,9 @@
 
 use avouch_bundle::{MAX_PROOF_LEN, Proof};
 use avouch_claims::Claims;
-use avouch_cose::Statement;
-use avouch_ledger::Run;
+use avouch_ledger::{LoggedStatement, Run};
 use avouch_stark::{Options, Preset, Public};
-use avouch_trace::{Event, Manifest};
+use avouch_trace::Event;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -79,10 +78,7 @@ impl Home {
         claims: &Claims,
         progress: &mut dyn FnMut(u32, u32),
     ) -> Result<Proved, Error> {
-        let not_sealed = || Error::NotSealed {
-            name: run.info.name.clone(),
-        };
-        let logged = self.ledger.statement(run.index)?.ok_or_else(not_sealed)?;
+        let logged = self.logged(run)?;
         let judged = self.check_claims(run, claims)?;
         match &judged {
             Judged::Verdict(verdict) if verdict.holds() => {}
@@ -90,7 +86,7 @@ impl Home {
         }
         // Known before hours are spent on it.
         fits(Estimate::of(run.size).proof)?;
-        let public = public(&logged.statement, claims)?;
+        let public = public(&logged, claims);
         let events: Vec<Event> = self.ledger.events(run).collect::<Result<_, _>>()?;
         let mut rng = ChaCha20Rng::from_seed(os_random()?);
         let options = Options {
@@ -111,14 +107,13 @@ impl Home {
 }
 
 /// What everybody knows of the run: all of it stands in its statement.
-fn public(statement: &Statement, claims: &Claims) -> Result<Public, Error> {
-    let manifest = Manifest::decode(statement.payload())?;
-    Ok(Public {
-        statement_id: statement.statement_id().0,
-        root: manifest.root,
-        size: manifest.size,
+fn public(logged: &LoggedStatement, claims: &Claims) -> Public {
+    Public {
+        statement_id: logged.statement.statement_id().0,
+        root: logged.manifest.root,
+        size: logged.manifest.size,
         claims: claims.clone(),
-    })
+    }
 }
 
 /// A bundle has room for a proof of so many bytes.

@@ -57,7 +57,7 @@ impl Home {
     ) -> Result<Bundle, Error> {
         let name = || run.info.name.clone();
         let not_sealed = || Error::NotSealed { name: name() };
-        let logged = self.ledger.statement(run.index)?.ok_or_else(not_sealed)?;
+        let logged = self.logged(run)?;
         let mut disclosures = avouch_privacy::disclose(&self.ledger, run, selection)?;
         let erased = disclosures.as_ref().is_some_and(shows_erased);
         // The checkpoint has to cover what says that something was erased, too.

@@ -38,14 +38,19 @@ pub struct BundleView {
     pub statement: Statement,
     /// What the statement says of the run.
     pub manifest: Manifest,
-    bundle: Bundle,
+    pub(crate) bundle: Bundle,
 }
 
 impl BundleView {
     /// Reads a bundle's file.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let bytes = read_bundle(path).map_err(|source| Error::io(path, source))?;
-        let bundle = Bundle::decode(&bytes).map_err(|source| Error::Bundle {
+        Self::decode(path, &bytes)
+    }
+
+    /// Reads a bundle's bytes, which came from `path`.
+    pub(crate) fn decode(path: &Path, bytes: &[u8]) -> Result<Self, Error> {
+        let bundle = Bundle::decode(bytes).map_err(|source| Error::Bundle {
             path: path.to_owned(),
             source,
         })?;

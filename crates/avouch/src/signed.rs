@@ -10,7 +10,7 @@ use avouch_trace::{Event, Field, Manifest};
 use avouch_verify::{Answer, Options, Policy};
 
 use crate::check::read_bundle;
-use crate::{Error, EventView, Home};
+use crate::{BundleView, Error, EventView, Home};
 
 /// A run's statement, and where its events are.
 pub(crate) struct SignedRun<'a> {
@@ -62,12 +62,7 @@ impl SignedEvent<'_> {
 impl Home {
     /// A sealed run of the store: its statement is checked under the home's issuer key.
     pub(crate) fn signed_run(&self, run: &Run) -> Result<SignedRun<'_>, Error> {
-        let logged = self
-            .ledger
-            .statement(run.index)?
-            .ok_or_else(|| Error::NotSealed {
-                name: run.info.name.clone(),
-            })?;
+        let logged = self.logged(run)?;
         logged
             .statement
             .verify(&self.ledger.identity().issuer_key)?;
@@ -91,16 +86,12 @@ pub(crate) fn verified_bundle(path: &Path, policy: &Policy) -> Result<SignedRun<
             verdict: verdict.unwrap_or("unreadable"),
         });
     }
-    let bundle = Bundle::decode(&bytes).map_err(|source| Error::Bundle {
-        path: path.to_owned(),
-        source,
-    })?;
-    let statement = Statement::parse(&bundle.statement)?;
-    let manifest = Manifest::decode(statement.payload())?;
+    // Of the bytes that were verified: the file may be another by now.
+    let view = BundleView::decode(path, &bytes)?;
     Ok(SignedRun {
-        statement,
-        manifest,
-        from: From::Bundle(Box::new(bundle)),
+        statement: view.statement,
+        manifest: view.manifest,
+        from: From::Bundle(Box::new(view.bundle)),
     })
 }
 

@@ -28,11 +28,8 @@ pub(super) fn envelope(
         *kinds.entry(event.view()?.kind).or_default() += 1;
         Ok(())
     })?;
-    let logged = home.ledger.statement(run.index)?;
-    let checkpoint = match &logged {
-        Some(logged) => home.ledger.checkpoint_for(logged.log_index)?,
-        None => None,
-    };
+    let logged = home.logged(run)?;
+    let checkpoint = home.ledger.checkpoint_for(logged.log_index)?;
     let parents: Vec<_> = manifest
         .parents
         .iter()
@@ -67,7 +64,7 @@ pub(super) fn envelope(
                 "cose": STANDARD.encode(statement.as_bytes()),
             },
             "log": {
-                "index": logged.map(|logged| logged.log_index.0),
+                "index": logged.log_index.0,
                 "checkpoint": checkpoint.map(|signed| signed.note),
             },
         },

@@ -129,7 +129,8 @@ impl Home {
         Ok(root_from_nodes(&self.ledger, size)?)
     }
 
-    fn logged(&self, run: &Run) -> Result<LoggedStatement, Error> {
+    /// A sealed run's statement, and where the log has it.
+    pub(crate) fn logged(&self, run: &Run) -> Result<LoggedStatement, Error> {
         let name = || run.info.name.clone();
         let logged = self.ledger.statement(run.index)?;
         logged.ok_or_else(|| Error::NotSealed { name: name() })
