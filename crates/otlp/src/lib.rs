@@ -15,6 +15,7 @@ pub mod server;
 pub mod spool;
 mod transcode;
 
+pub use avouch_listen::Stop;
 pub use collect::{Collector, Rules};
 pub use error::Error;
-pub use server::{Server, Stop};
+pub use server::Server;

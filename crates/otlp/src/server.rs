@@ -1,21 +1,18 @@
 //! OTLP over HTTP/1.1: one call, everything bounded.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use avouch_listen::{Limits, NoBody, Stop};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::collect::{Intake, NotTaken};
 use crate::request::{self, Encoding, MAX_BODY, Refused, Spans};
@@ -23,16 +20,16 @@ use crate::{Collector, Error, collect};
 
 /// The one path.
 const PATH: &str = "/v1/traces";
-/// Connections served at once; others wait in the operating system's queue.
-const MAX_CONNECTIONS: usize = 256;
 /// Requests worked on at once, which bounds memory; others are told to come back.
 const MAX_REQUESTS: u32 = 16;
-/// How long a client may take over a request's head, or sit idle between requests.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// What clients may take up.
+const LIMITS: Limits = Limits {
+    connections: 256,
+    head: Duration::from_secs(60),
+    connection: None,
+};
 /// How long it may take over the body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long to wait when the system gives no more connections (out of file descriptors, say).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long requests may go on once the server is stopped.
 const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 
@@ -41,22 +38,6 @@ const INVALID_ARGUMENT: i32 = 3;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNIMPLEMENTED: i32 = 12;
 const UNAVAILABLE: i32 = 14;
-
-/// Ends a server, from any thread.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<Notify>);
-
-impl Stop {
-    /// A server that is given this runs until [`Stop::stop`].
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Ends the server.
-    pub fn stop(&self) {
-        self.0.notify_one();
-    }
-}
 
 /// A server that listens.
 pub struct Server {
@@ -100,7 +81,8 @@ impl Server {
         let (places, stopping) = (service.places.clone(), service.stopping.clone());
         let served = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(self.listener)?;
-            let serving = tokio::spawn(serve(listener, service));
+            let answer = move |request| service.clone().answer(request);
+            let serving = tokio::spawn(avouch_listen::serve(listener, LIMITS, answer));
             wait_for(stop).await?;
             stopping.store(true, Ordering::Relaxed);
             serving.abort();
@@ -126,7 +108,7 @@ async fn wait_for(stop: &Stop) -> io::Result<()> {
         signal(SignalKind::interrupt())?,
     );
     tokio::select! {
-        () = stop.0.notified() => {}
+        () = stop.stopped() => {}
         _ = term.recv() => {}
         _ = interrupt.recv() => {}
     }
@@ -136,7 +118,7 @@ async fn wait_for(stop: &Stop) -> io::Result<()> {
 #[cfg(not(unix))]
 async fn wait_for(stop: &Stop) -> io::Result<()> {
     tokio::select! {
-        () = stop.0.notified() => {}
+        () = stop.stopped() => {}
         stopped = tokio::signal::ctrl_c() => stopped?,
     }
     Ok(())
@@ -151,33 +133,6 @@ struct Service {
     places: Arc<Semaphore>,
     stopping: Arc<AtomicBool>,
     remark: Arc<Remark>,
-}
-
-async fn serve(listener: tokio::net::TcpListener, service: Service) -> Infallible {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        // The semaphore is never closed, so there is always a place in the end.
-        let place = places.clone().acquire_owned().await.ok();
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        let service = service.clone();
-        let answer = service_fn(move |request| {
-            let service = service.clone();
-            async move { Ok::<_, Infallible>(service.answer(request).await) }
-        });
-        tokio::spawn(async move {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .max_header_size(16 * 1024)
-                .serve_connection(TokioIo::new(stream), answer);
-            // A client that misbehaves loses its connection; nobody else is concerned.
-            let _ = connection.await;
-            drop(place);
-        });
-    }
 }
 
 /// An answer that is not 200.
@@ -294,14 +249,13 @@ impl Service {
         if Body::size_hint(request.body()).lower() > MAX_BODY as u64 {
             return Err(too_long());
         }
-        let body = Limited::new(request.into_body(), MAX_BODY).collect();
-        let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                return Err(too_long());
+        let body = match avouch_listen::body(request.into_body(), MAX_BODY, BODY_TIMEOUT).await {
+            Ok(body) => body,
+            Err(NoBody::TooLong) => return Err(too_long()),
+            Err(NoBody::BrokeOff) => {
+                return Err(Refusal::new(400, INVALID_ARGUMENT, "the body broke off"));
             }
-            Ok(Err(_)) => return Err(Refusal::new(400, INVALID_ARGUMENT, "the body broke off")),
-            Err(_) => {
+            Err(NoBody::TooSlow) => {
                 return Err(Refusal::new(
                     408,
                     INVALID_ARGUMENT,

@@ -26,8 +26,9 @@ pub use protocol::{Held, Refusal, Request};
 
 #[cfg(feature = "serve")]
 pub use {
+    avouch_listen::Stop,
     error::Error,
-    server::{Server, Stop},
+    server::Server,
     state::State,
     witness::{Reply, Witness},
 };

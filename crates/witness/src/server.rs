@@ -1,50 +1,28 @@
 //! The witness over HTTP/1.1: one call, everything bounded.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use avouch_listen::{Limits, NoBody, Stop};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::{Notify, Semaphore};
 
 use crate::protocol::{MAX_REQUEST, PATH};
 use crate::{Reply, Witness};
 
-/// Connections served at once; others wait in the operating system's queue.
-const MAX_CONNECTIONS: usize = 64;
-/// How long a client may take over a request's head, or sit idle between requests.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// What clients may take up.
+const LIMITS: Limits = Limits {
+    connections: 64,
+    head: Duration::from_secs(10),
+    connection: Some(Duration::from_secs(300)),
+};
 /// How long it may take over the body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one connection may be kept.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
-/// How long to wait when the system gives no more connections (out of file descriptors, say).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Ends a server, from any thread.
-#[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<Notify>);
-
-impl Stop {
-    /// A server that is given this runs until [`Stop::stop`].
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Ends the server.
-    pub fn stop(&self) {
-        self.0.notify_one();
-    }
-}
 
 /// A witness that listens.
 #[derive(Debug)]
@@ -83,8 +61,9 @@ impl Server {
         };
         let served = runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(self.listener)?;
-            tokio::spawn(serve(listener, service));
-            stop.0.notified().await;
+            let answer = move |request| service.clone().answer(request);
+            tokio::spawn(avouch_listen::serve(listener, LIMITS, answer));
+            stop.stopped().await;
             Ok(())
         });
         // What is being written is finished; connections are dropped.
@@ -100,33 +79,6 @@ type Remark = dyn Fn(u16, &str) + Send + Sync;
 struct Service {
     witness: Arc<Mutex<Witness>>,
     remark: Arc<Remark>,
-}
-
-async fn serve(listener: tokio::net::TcpListener, service: Service) -> Infallible {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        // The semaphore is never closed, so there is always a place in the end.
-        let place = places.clone().acquire_owned().await.ok();
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        let service = service.clone();
-        let answer = service_fn(move |request| {
-            let service = service.clone();
-            async move { Ok::<_, Infallible>(service.answer(request).await) }
-        });
-        tokio::spawn(async move {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .max_header_size(16 * 1024)
-                .serve_connection(TokioIo::new(stream), answer);
-            // A client that misbehaves loses its connection; nobody else is concerned.
-            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
-            drop(place);
-        });
-    }
 }
 
 impl Service {
@@ -151,14 +103,12 @@ impl Service {
         if request.method() != Method::POST {
             return plain(405, "add-checkpoint takes a POST");
         }
-        let body = Limited::new(request.into_body(), MAX_REQUEST).collect();
-        let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-                return plain(413, "the request is too long");
-            }
-            Ok(Err(_)) => return plain(400, "the request broke off"),
-            Err(_) => return plain(408, "the request took too long"),
+        let body = avouch_listen::body(request.into_body(), MAX_REQUEST, BODY_TIMEOUT).await;
+        let body = match body {
+            Ok(body) => body,
+            Err(NoBody::TooLong) => return plain(413, "the request is too long"),
+            Err(NoBody::BrokeOff) => return plain(400, "the request broke off"),
+            Err(NoBody::TooSlow) => return plain(408, "the request took too long"),
         };
         let Some(now) = SystemTime::now().duration_since(UNIX_EPOCH).ok() else {
             return plain(500, "this machine's clock is before 1970");

@@ -31,9 +31,12 @@ mod witness;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 use avouch::{Home, Randomness, Secret};
+use avouch_witness::Stop;
 use clap::CommandFactory;
 
 use crate::args::{Cli, Command};
@@ -136,4 +139,17 @@ fn man(folder: Option<&Path>) -> anyhow::Result<u8> {
         }
     }
     Ok(HOLDS)
+}
+
+/// What ends a server: by itself after so many seconds, if any are given.
+fn stop_after(seconds: Option<u64>) -> Stop {
+    let stop = Stop::new();
+    if let Some(seconds) = seconds {
+        let stop = stop.clone();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_secs(seconds));
+            stop.stop();
+        });
+    }
+    stop
 }

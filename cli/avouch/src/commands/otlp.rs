@@ -3,14 +3,13 @@
 use std::io::Cursor;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
 use avouch::importers::{Format, Options, Outcome};
 use avouch_otlp::collect::Remark;
 use avouch_otlp::spool::Spool;
-use avouch_otlp::{Collector, Rules, Server, Stop};
+use avouch_otlp::{Collector, Rules, Server};
 use clap::{Args, Subcommand};
 
 use super::{Global, HOLDS};
@@ -89,14 +88,7 @@ fn serve(global: &Global, args: &Serve) -> anyhow::Result<u8> {
     });
     let server = Server::bind(args.listen, collector).context(args.listen)?;
     output::line(format!("listening http://{}/v1/traces", server.address()?))?;
-    let stop = Stop::new();
-    if let Some(seconds) = args.stop_after {
-        let stop = stop.clone();
-        thread::spawn(move || {
-            thread::sleep(Duration::from_secs(seconds));
-            stop.stop();
-        });
-    }
+    let stop = super::stop_after(args.stop_after);
     let left = server.run(&stop, |status, remark| {
         eprintln!("avouch: {status} {}", avouch::printable(remark));
     })?;

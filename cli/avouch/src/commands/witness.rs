@@ -1,12 +1,9 @@
 //! `avouch witness`, and `avouch log witness`
 
-use std::thread;
-use std::time::Duration;
-
 use anyhow::{Context, bail};
 use avouch::cose::{CosignerKey, Note, NoteKey};
 use avouch::http::Client;
-use avouch_witness::{Server, State, Stop};
+use avouch_witness::{Server, State};
 use serde_json::json;
 
 use super::{ABSENT, FAILS, Global, HOLDS};
@@ -47,14 +44,7 @@ fn serve(global: &Global, args: &WitnessServe) -> anyhow::Result<u8> {
     let server = Server::bind(args.listen, witness).context(args.listen)?;
     output::line(format!("witness {key}"))?;
     output::line(format!("listening http://{}", server.address()?))?;
-    let stop = Stop::new();
-    if let Some(seconds) = args.stop_after {
-        let stop = stop.clone();
-        thread::spawn(move || {
-            thread::sleep(Duration::from_secs(seconds));
-            stop.stop();
-        });
-    }
+    let stop = super::stop_after(args.stop_after);
     server.run(&stop, |status, remark| {
         eprintln!("avouch: {status} {}", avouch::printable(remark));
     })?;
