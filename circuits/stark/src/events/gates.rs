@@ -30,7 +30,7 @@ pub(crate) struct Uses {
     /// 1 on the events that must have been allowed.
     needs: Linear,
     /// 1 on the events that can allow them.
-    open: Linear,
+    pub(crate) open: Linear,
     /// Whether this event is a gate that a later event here takes.
     pub(crate) taken: Column,
     /// The same of a gate of the segment before, on the first rows.

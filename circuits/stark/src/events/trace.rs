@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use avouch_claims::{Claim, Gate, GateKind};
+use avouch_claims::Claim;
 use avouch_trace::{Header, NameId};
 use p3_field::{PrimeCharacteristicRing, PrimeField32};
 use p3_matrix::dense::RowMajorMatrix;
@@ -180,22 +180,13 @@ impl EventsAir {
             }
         }
         let mut after = before.gates.clone();
-        for header in headers {
-            let gate = Gate::of(header);
-            let mut free = 0;
-            for claim in &self.terms {
-                let Some(place) = claim.terms.gate_place() else {
-                    continue;
-                };
-                let by_human = matches!(claim.terms, super::terms::Terms::Oversight { .. });
-                let open = match gate.kind {
-                    GateKind::Closed => false,
-                    GateKind::Policy | GateKind::Approval => !by_human,
-                    GateKind::HumanApproval => true,
-                };
-                free |= u64::from(open && !taken.contains(&(place, header.seq))) << place;
-            }
-            after.push((header.subject, free));
+        for (row, header) in values.chunks_exact(width).zip(headers) {
+            // What the row's own columns say, as the constraints compare the boundary with those.
+            let free = gates.uses.iter().enumerate().map(|(place, uses)| {
+                let free = uses.open.at(row) - row[uses.taken] == Val::ONE;
+                u64::from(free) << place
+            });
+            after.push((header.subject, free.sum()));
         }
         after.split_off(after.len() - REACH)
     }

@@ -14,11 +14,12 @@ mod proofs;
 
 use std::cell::RefCell;
 
-use avouch_claims::{Claims, Register, State};
+use avouch_claims::{Claim, Claims, Register, State};
 use avouch_stark::Val;
 use avouch_stark::blind::WIDTH;
 use avouch_stark::events::{EventsAir, Memory, Segment};
-use avouch_trace::{Header, MAX_SCORE};
+use avouch_trace::{Decision, Flags, Header, Kind, MAX_SCORE, NameId};
+use common::Trace;
 use common::random::{self, Draw, Wish};
 use p3_field::PrimeCharacteristicRing;
 use probe::{Others, faults};
@@ -60,6 +61,46 @@ fn judged(claims: &Claims, trace: &[Header]) -> usize {
         outgoing: None,
     };
     faults(&air, &witness.trace, &others)
+}
+
+/// The same of a run that is cut before these events, each segment beginning with what the one
+/// before it left; that is what the evaluator remembers there.
+fn judged_in_segments(claims: &Claims, trace: &[Header], cuts: &[usize]) -> usize {
+    let mut faults_of_all = 0;
+    let mut memory: Option<Memory> = None;
+    let mut state = State::new(claims);
+    let ends = cuts.iter().copied().chain([trace.len()]);
+    let mut first = 0;
+    for end in ends {
+        let segment = Segment {
+            first: first as u64,
+            count: (end - first) as u64,
+            size: trace.len() as u64,
+        };
+        let air = EventsAir::new(claims, segment).unwrap();
+        let here = &trace[first..end];
+        let headers = encoded(here);
+        let before = memory.take().unwrap_or_else(|| air.start());
+        let witness = air.witness(here, &before, &NO_BLINDING).unwrap();
+        let others = Others {
+            headers: &headers,
+            incoming: (!segment.is_first()).then(|| air.slots(&before)),
+            outgoing: (!segment.is_last()).then(|| air.slots(&witness.after)),
+        };
+        assert_eq!(air.slots(&before).len(), air.boundary_len());
+        faults_of_all += faults(&air, &witness.trace, &others);
+        here.iter().for_each(|header| state.step(header).unwrap());
+        if faults_of_all == 0 {
+            let ours = air.remembered(&witness.after);
+            for (ours, evaluator) in ours.into_iter().zip(remembered(&state)) {
+                let both = ours.zip(evaluator);
+                assert!(both.is_none_or(|(ours, evaluator)| ours == evaluator));
+            }
+        }
+        memory = Some(witness.after);
+        first = end;
+    }
+    faults_of_all
 }
 
 fn config(cases: u32) -> Config {
@@ -137,57 +178,79 @@ proptest! {
         let claims = conjunction(&wishes, &trace);
         let first_cut = 255 + usize::from(cuts[0]) % (trace.len() - 2 * 255 - 1);
         let second_cut = first_cut + 255 + usize::from(cuts[1]) % (trace.len() - first_cut - 255);
-        let mut faults_of_all = 0;
-        let mut memory: Option<Memory> = None;
-        let mut state = State::new(&claims);
-        for (first, end) in [(0, first_cut), (first_cut, second_cut), (second_cut, trace.len())] {
-            let segment = Segment {
-                first: first as u64, count: (end - first) as u64, size: trace.len() as u64,
-            };
-            let air = EventsAir::new(&claims, segment).unwrap();
-            let headers = encoded(&trace[first..end]);
-            let before = memory.take().unwrap_or_else(|| air.start());
-            let witness = air.witness(&trace[first..end], &before, &NO_BLINDING).unwrap();
-            let others = Others {
-                headers: &headers,
-                incoming: (!segment.is_first()).then(|| air.slots(&before)),
-                outgoing: (!segment.is_last()).then(|| air.slots(&witness.after)),
-            };
-            prop_assert_eq!(air.slots(&before).len(), air.boundary_len());
-            faults_of_all += faults(&air, &witness.trace, &others);
-            trace[first..end].iter().for_each(|header| state.step(header).unwrap());
-            if faults_of_all == 0 {
-                let ours = air.remembered(&witness.after);
-                for (ours, evaluator) in ours.into_iter().zip(remembered(&state)) {
-                    prop_assert!(ours.is_none_or(|ours| ours == evaluator));
-                }
-            }
-            memory = Some(witness.after);
-        }
-        prop_assert_eq!(common::judge(&claims, &trace).holds(), faults_of_all == 0);
+        let faults = judged_in_segments(&claims, &trace, &[first_cut, second_cut]);
+        prop_assert_eq!(common::judge(&claims, &trace).holds(), faults == 0);
     }
 }
 
-/// What the evaluator remembers, as numbers.
-fn remembered(state: &State<'_>) -> Vec<Vec<u64>> {
-    let registers = state.registers().iter().map(|register| match *register {
-        Register::Matches { matches } | Register::Gated { matches, .. } => vec![matches],
-        Register::Window { last } => vec![last],
-        Register::Spend { sum } => vec![sum],
-        Register::Budget { left, raised } => vec![left, raised],
-        Register::Halt { halted } => vec![u64::from(halted)],
-        Register::Ballot {
-            voted,
-            allow,
-            allow_weight,
-            weight,
-        } => vec![
-            voted,
-            u64::from(allow),
-            u64::from(allow_weight),
-            u64::from(weight),
-        ],
-        Register::Failed { .. } => vec![u64::MAX],
+/// Nothing can be taken from it, so that a claim which holds does not depend on it, and one which
+/// does not hold is not saved by it.
+#[test]
+fn a_gate_without_a_subject_crosses_a_boundary_and_allows_nothing() {
+    let claims = [
+        Claim::Gated {
+            matching: common::every(Kind::ToolCall),
+        },
+        Claim::Oversight {
+            matching: common::every(Kind::ToolCall),
+            score: 1,
+        },
+    ];
+    let claims = Claims::new(claims).unwrap();
+    let approval = |subject: NameId| {
+        move |event: &mut Header| {
+            event.subject = subject;
+            event.decision = Decision::HumanAllowed;
+            event.flags = Flags::HUMAN;
+        }
+    };
+    let tool = common::name("tool:a");
+    let before = Trace::new().notes(300);
+    let (for_nobody, for_tool) = (before.next(), before.next() + 1);
+    let before = before
+        .add(Kind::ApprovalGiven, approval(NameId::NONE))
+        .add(Kind::ApprovalGiven, approval(tool))
+        .notes(10);
+    for (subject, parent, holds) in [
+        (tool, for_tool, true),
+        (tool, for_nobody, false),
+        (NameId::NONE, for_nobody, false),
+    ] {
+        let run = before.clone().notes(10).add(Kind::ToolCall, |event| {
+            event.subject = subject;
+            event.parent = Some(parent);
+            event.score = Some(900_000);
+        });
+        let run = run.end();
+        let cut = before.next() as usize;
+        assert_eq!(common::judge(&claims, &run).holds(), holds);
+        assert_eq!(judged_in_segments(&claims, &run, &[cut]) == 0, holds);
+    }
+}
+
+/// What the evaluator remembers, as numbers; `None` of a claim that is false already, of which the
+/// constraints may say so at the run's end only.
+fn remembered(state: &State<'_>) -> Vec<Option<Vec<u64>>> {
+    let registers = state.registers().iter().map(|register| {
+        Some(match *register {
+            Register::Matches { matches } | Register::Gated { matches, .. } => vec![matches],
+            Register::Window { last } => vec![last],
+            Register::Spend { sum } => vec![sum],
+            Register::Budget { left, raised } => vec![left, raised],
+            Register::Halt { halted } => vec![u64::from(halted)],
+            Register::Ballot {
+                voted,
+                allow,
+                allow_weight,
+                weight,
+            } => vec![
+                voted,
+                u64::from(allow),
+                u64::from(allow_weight),
+                u64::from(weight),
+            ],
+            Register::Failed { .. } => return None,
+        })
     });
     registers.collect()
 }
