@@ -25,7 +25,7 @@ use p3_field::PrimeCharacteristicRing;
 use probe::{Others, faults};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 const NO_BLINDING: [Val; WIDTH] = [Val::ZERO; WIDTH];
 
@@ -103,11 +103,21 @@ fn judged_in_segments(claims: &Claims, trace: &[Header], cuts: &[usize]) -> usiz
     faults_of_all
 }
 
+/// The same cases in every run, so that a change fails for its own faults alone. For other ones each
+/// time, and N times as many, set `AVOUCH_RANDOM_TESTS=N`.
 fn config(cases: u32) -> Config {
+    let default = Config::default();
+    let times = std::env::var("AVOUCH_RANDOM_TESTS").ok();
+    let times: Option<u32> = times.map(|times| times.parse().expect("a number of times"));
     Config {
-        cases,
+        cases: cases * times.unwrap_or(1),
         failure_persistence: None,
-        ..Config::default()
+        rng_seed: match default.rng_seed {
+            RngSeed::Random if times.is_none() => RngSeed::Fixed(1),
+            // Random, or what PROPTEST_RNG_SEED asks for.
+            asked => asked,
+        },
+        ..default
     }
 }
 
