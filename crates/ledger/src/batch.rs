@@ -1,12 +1,14 @@
 //! Writing the journal: everything that must become visible at once, or not at all.
 
+use std::collections::HashMap;
+
 use avouch_cbor::Encoder;
 use avouch_merkle::Digest;
 use avouch_trace::{Body, Checker, Event, Header, Kind, Rule, RunId, journal_start};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use crate::journal::{last_event, write_body};
-use crate::{Error, InputId, Ledger, RunIndex, RunInfo, blobs, lookup};
+use crate::{Error, InputId, Ledger, RunIndex, RunInfo, RunKey, blobs, lookup};
 
 /// One transaction on the journal. It holds the ledger's write lock until it is committed, or dropped,
 /// which undoes it.
@@ -19,6 +21,9 @@ pub struct Batch<'l> {
     store_digest: Digest,
     /// The run last appended to: an import appends to one run again and again.
     tail: Option<Tail>,
+    ledger: &'l Ledger,
+    /// The keys of the encrypted runs that this batch added; others see them when they are committed.
+    begun: HashMap<i64, RunKey>,
     fields: Encoder,
     /// After a failure SQLite may have undone the transaction already; what is written then would be
     /// committed row by row.
@@ -48,6 +53,8 @@ impl Ledger {
             tx: self.begin(TransactionBehavior::Immediate)?,
             store_digest: self.store_digest(),
             tail: None,
+            ledger: self,
+            begun: HashMap::new(),
             fields: Encoder::new(),
             failed: false,
         })
@@ -90,7 +97,30 @@ impl Batch<'_> {
     /// # Errors
     /// [`Error::BlobTooLarge`] beyond what SQLite holds, a little less than 2^30 bytes.
     pub fn put_blob(&mut self, bytes: &[u8]) -> Result<Digest, Error> {
+        if self.ledger.is_encrypted() {
+            return Err(Error::BlobNeedsRun);
+        }
         self.write(|batch| blobs::put(&batch.tx, bytes))
+    }
+
+    /// The same for a run: in an encrypted store a blob is encrypted under its run's key.
+    ///
+    /// # Errors
+    /// As [`Batch::put_blob`]; [`Error::Locked`] if the run is another batch's and its key cannot be opened.
+    pub fn put_run_blob(&mut self, run: RunIndex, bytes: &[u8]) -> Result<Digest, Error> {
+        let key = self.key(run)?;
+        self.write(|batch| match key {
+            None => blobs::put(&batch.tx, bytes),
+            Some(key) => blobs::put_encrypted(&batch.tx, run, &key, bytes),
+        })
+    }
+
+    /// The key of a run; `None` in a store in the clear.
+    fn key(&self, run: RunIndex) -> Result<Option<RunKey>, Error> {
+        match self.begun.get(&run.0) {
+            Some(key) => Ok(Some(key.clone())),
+            None => self.ledger.vault.key(&self.tx, run),
+        }
     }
 
     /// Makes all of it last. When this returns, it is on disk.
@@ -98,7 +128,9 @@ impl Batch<'_> {
         if self.failed {
             return Err(Error::BatchFailed);
         }
-        Ok(self.tx.commit()?)
+        self.tx.commit()?;
+        self.ledger.vault.remember(self.begun);
+        Ok(())
     }
 
     /// Runs one write, and remembers if SQLite failed in it.
@@ -155,7 +187,11 @@ impl Batch<'_> {
                 info.digest(&Digest(digest)).0,
             ],
         )?;
-        Ok(RunIndex(last + 1))
+        let run = RunIndex(last + 1);
+        if let Some(key) = self.ledger.vault.begin(&self.tx, run)? {
+            self.begun.insert(run.0, key);
+        }
+        Ok(run)
     }
 
     fn insert_event(
@@ -164,6 +200,7 @@ impl Batch<'_> {
         header: &Header,
         body: &Body,
     ) -> Result<Event, Error> {
+        let key = self.key(run)?;
         let Self {
             tx, tail, fields, ..
         } = self;
@@ -172,7 +209,7 @@ impl Batch<'_> {
             other => other.insert(Tail::load(tx, run)?),
         };
         let seq = tail.checker.count();
-        blobs::check_references(tx, body, &tail.name, seq)?;
+        blobs::check_references(tx, body, key.as_ref(), &tail.name, seq)?;
         let event = Event::new(header, body.root());
         let trace = |source| Error::Trace {
             run: tail.name.clone(),
@@ -182,6 +219,10 @@ impl Batch<'_> {
         checker.event(&event).map_err(trace)?;
         let digest = event.chain(&tail.digest);
         write_body(body, fields);
+        let encrypted = match &key {
+            Some(key) => Some(key.seal_fields(run.event_id(seq), fields.as_slice(), &[])?),
+            None => None,
+        };
         tx.prepare_cached(
             "INSERT INTO events (id, event, digest, fields) VALUES (?1, ?2, ?3, ?4)",
         )?
@@ -189,7 +230,7 @@ impl Batch<'_> {
             run.event_id(seq),
             event.to_packed(),
             digest.0,
-            fields.as_slice(),
+            encrypted.as_deref().unwrap_or(fields.as_slice()),
         ])?;
         tail.checker = checker;
         tail.digest = digest;

@@ -12,11 +12,11 @@ use avouch_merkle::{Digest, LeafIndex, sha256};
 use avouch_trace::{REDACTION_CONTENT_TYPE, Redaction, Tombstone};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use crate::journal::{At, read_body, write_body};
+use crate::journal::{At, in_the_clear, read_body, write_body};
 use crate::log::{key, same_key};
 use crate::scrub::Marker;
 use crate::seal::Log;
-use crate::{Error, Ledger, Run, RunIndex, Sealer, lookup};
+use crate::{Error, Ledger, Run, RunIndex, RunKey, Sealer, lookup};
 
 /// What a redaction says beside what was erased.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +114,7 @@ impl Ledger {
             tx: &tx,
             run,
             log_index,
+            key: self.vault.key(&tx, run.index)?,
         };
         let mut by_event: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for FieldPlace { seq, index } in fields {
@@ -126,7 +127,7 @@ impl Ledger {
         }
         let (mut gone, mut shared) = (0, Vec::new());
         for digest in blobs {
-            match holder(&tx, &digest)? {
+            match holder(&tx, &erasing, &digest)? {
                 Some(holder) => shared.push(holder),
                 None => gone += u64::from(erasing.blob(&digest)?),
             }
@@ -191,6 +192,7 @@ struct Erasing<'t> {
     tx: &'t Transaction<'t>,
     run: &'t Run,
     log_index: LeafIndex,
+    key: Option<RunKey>,
 }
 
 impl Erasing<'_> {
@@ -218,6 +220,7 @@ impl Erasing<'_> {
             seq,
             size: self.run.size,
         })?;
+        let stored = in_the_clear(self.key.as_ref(), &stored, at)?;
         let mut body = read_body(&stored, at)?;
         let insert =
             "INSERT INTO tombstones (event, field, leaf, log_index) VALUES (?1, ?2, ?3, ?4)";
@@ -238,18 +241,27 @@ impl Erasing<'_> {
         }
         let mut fields = Encoder::new();
         write_body(&body, &mut fields);
+        let mut fields = fields.into_vec();
+        if let Some(key) = &self.key {
+            let leaves: Vec<Digest> = body.erased().map(|(_, leaf)| leaf).collect();
+            fields = key.seal_fields(id, &fields, &leaves)?;
+        }
         self.tx
             .prepare_cached("UPDATE events SET fields = ?2 WHERE id = ?1")?
-            .execute(params![id, fields.as_slice()])?;
+            .execute(params![id, fields])?;
         Ok(())
     }
 
     /// Empties a blob's row; its digest, too, would confirm a guess. False where there is no such blob.
     fn blob(&self, digest: &Digest) -> Result<bool, Error> {
         let sql = "SELECT id FROM blobs WHERE digest = ?1";
+        let name = match &self.key {
+            Some(key) => key.blob_name(digest),
+            None => *digest,
+        };
         let id: Option<i64> = self
             .tx
-            .query_row(sql, [digest.0], |row| row.get(0))
+            .query_row(sql, [name.0], |row| row.get(0))
             .optional()?;
         let Some(id) = id else { return Ok(false) };
         let mark = erased_blob(id);
@@ -271,10 +283,24 @@ pub(crate) fn erased_blob(id: i64) -> Digest {
 }
 
 /// A field, of any run, that holds this blob.
-fn holder(conn: &Connection, digest: &Digest) -> Result<Option<SharedBlob>, Error> {
-    let sql = "SELECT id, fields FROM events WHERE instr(fields, ?1) > 0 ORDER BY id";
+fn holder(
+    conn: &Connection,
+    erasing: &Erasing<'_>,
+    digest: &Digest,
+) -> Result<Option<SharedBlob>, Error> {
+    // Encrypted blobs are their runs' own, and what refers to them is encrypted too.
+    let all = (0, i64::MAX, &digest.0[..]);
+    let (first, last, holds) = match erasing.key {
+        None => all,
+        Some(_) => {
+            let (first, last) = erasing.run.index.event_ids();
+            (first, last, &[][..])
+        }
+    };
+    let sql = "SELECT id, fields FROM events
+               WHERE id BETWEEN ?1 AND ?2 AND (length(?3) = 0 OR instr(fields, ?3) > 0) ORDER BY id";
     let mut query = conn.prepare_cached(sql)?;
-    let mut rows = query.query([&digest.0[..]])?;
+    let mut rows = query.query(params![first, last, holds])?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         let (index, seq) = (RunIndex(id >> 32), (id & i64::from(u32::MAX)) as u64);
@@ -283,7 +309,8 @@ fn holder(conn: &Connection, digest: &Digest) -> Result<Option<SharedBlob>, Erro
             run: "",
             seq,
         };
-        let body = read_body(row.get_ref(1)?.as_blob().unwrap_or_default(), at)?;
+        let fields = row.get_ref(1)?.as_blob().unwrap_or_default();
+        let body = read_body(&in_the_clear(erasing.key.as_ref(), fields, at)?, at)?;
         // The digest may also stand in a value without being a reference.
         let holding = body
             .indexed_fields()

@@ -120,6 +120,29 @@ pub enum Error {
         /// The size that the field gives.
         size: u64,
     },
+    /// An encrypted run that cannot be read here.
+    #[error(
+        "run {run:?} is encrypted, and no identity at hand opens it: give one that it is encrypted to"
+    )]
+    Locked {
+        /// The run's name.
+        run: String,
+    },
+    /// An encrypted store was to be written to before it was told how to wrap keys.
+    #[error("the store is encrypted, and there is nothing to wrap its runs' keys with")]
+    NoKeys,
+    /// Wrapping a key failed.
+    #[error("the run's key: {0}")]
+    Keys(String),
+    /// Encryption failed.
+    #[error("a value is too long to encrypt")]
+    Encrypt,
+    /// A store in the clear has no recipients.
+    #[error("the store is not encrypted: anyone who has it can read it")]
+    NotEncrypted,
+    /// A blob of an encrypted store belongs to a run.
+    #[error("in an encrypted store a blob is put for its run")]
+    BlobNeedsRun,
     /// A field that cannot be erased.
     #[error(
         "run {run:?}, event {seq}: no field with index {index} can be erased: it was erased before, or is none"

@@ -1,5 +1,6 @@
 //! Reading the journal: a run's events, with or without their bodies.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::vec;
 
@@ -8,7 +9,7 @@ use avouch_merkle::Digest;
 use avouch_trace::{Body, Event, Field, Slot};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::{Error, Ledger, Place, Run, RunIndex};
+use crate::{Error, Ledger, Place, Run, RunIndex, RunKey};
 
 /// How many rows are fetched at once: enough to forget the cost of asking, few enough to hold.
 const PAGE: i64 = 128;
@@ -31,7 +32,7 @@ pub type Entries<'l> = Pages<'l, Entry>;
 impl Ledger {
     /// The run's events, without their bodies.
     pub fn events(&self, run: &Run) -> Events<'_> {
-        self.pages(run, "event", |row, at| {
+        self.pages(run, "event", |_, row, at| {
             read_event(row.get_ref(1)?.as_blob(), at)
         })
     }
@@ -68,7 +69,7 @@ impl Ledger {
             .map(|seq| run.index.event_id(seq.into()));
         let mut rows = query.query(params![id])?;
         match rows.next()? {
-            Some(row) => read_entry(row, at),
+            Some(row) => read_entry(self, row, at),
             None => Err(Error::NoSuchEvent {
                 run: run.info.name.clone(),
                 seq,
@@ -79,7 +80,7 @@ impl Ledger {
 
     fn pages<T>(&self, run: &Run, columns: &str, read: Reader<T>) -> Pages<'_, T> {
         Pages {
-            conn: &self.conn,
+            ledger: self,
             sql: format!(
                 "SELECT id, {columns} FROM events WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT {PAGE}"
             ),
@@ -93,12 +94,12 @@ impl Ledger {
     }
 }
 
-type Reader<T> = fn(&Row<'_>, At<'_>) -> Result<T, Error>;
+type Reader<T> = fn(&Ledger, &Row<'_>, At<'_>) -> Result<T, Error>;
 
 /// Reads a run's rows a page at a time, so that memory does not grow with the run.
 #[derive(Debug)]
 pub struct Pages<'l, T> {
-    conn: &'l Connection,
+    ledger: &'l Ledger,
     sql: String,
     index: RunIndex,
     run: String,
@@ -110,7 +111,7 @@ pub struct Pages<'l, T> {
 
 impl<T> Pages<'_, T> {
     fn fetch(&mut self) -> Result<Vec<T>, Error> {
-        let mut query = self.conn.prepare_cached(&self.sql)?;
+        let mut query = self.ledger.conn.prepare_cached(&self.sql)?;
         let (first, last) = (
             self.index.event_id(self.next),
             self.index.event_id(self.last),
@@ -126,7 +127,7 @@ impl<T> Pages<'_, T> {
             if row.get::<_, i64>(0)? != self.index.event_id(self.next) {
                 return Err(at.wrong("the row is missing"));
             }
-            page.push((self.read)(row, at)?);
+            page.push((self.read)(self.ledger, row, at)?);
             self.next += 1;
         }
         Ok(page)
@@ -182,10 +183,11 @@ fn read_event(
 }
 
 /// Reads `id, event, fields`.
-fn read_entry(row: &Row<'_>, at: At<'_>) -> Result<Entry, Error> {
+fn read_entry(ledger: &Ledger, row: &Row<'_>, at: At<'_>) -> Result<Entry, Error> {
     let event = read_event(row.get_ref(1)?.as_blob(), at)?;
+    let key = ledger.vault.key(&ledger.conn, at.index)?;
     let body = match row.get_ref(2)?.as_blob() {
-        Ok(fields) => read_body(fields, at)?,
+        Ok(fields) => read_body(&in_the_clear(key.as_ref(), fields, at)?, at)?,
         Err(error) => return Err(at.wrong(error.to_string())),
     };
     if body.root() != event.body {
@@ -194,7 +196,21 @@ fn read_entry(row: &Row<'_>, at: At<'_>) -> Result<Entry, Error> {
     Ok(Entry { event, body })
 }
 
-/// Reads the `fields` column.
+/// The `fields` column, decrypted if it is encrypted.
+pub(crate) fn in_the_clear<'f>(
+    key: Option<&RunKey>,
+    fields: &'f [u8],
+    at: At<'_>,
+) -> Result<Cow<'f, [u8]>, Error> {
+    let Some(key) = key else {
+        return Ok(Cow::Borrowed(fields));
+    };
+    let opened = key.open_fields(at.index.event_id(at.seq), fields);
+    let opened = opened.ok_or_else(|| at.wrong("fields: not encrypted under the run's key"))?;
+    Ok(Cow::Owned(opened))
+}
+
+/// Reads the `fields` column in the clear.
 pub(crate) fn read_body(bytes: &[u8], at: At<'_>) -> Result<Body, Error> {
     let list = Item::parse(bytes).map_err(|error| at.wrong(format!("fields: {error}")))?;
     let list = list

@@ -12,7 +12,8 @@ use rusqlite::{
     params,
 };
 
-use crate::{Error, Place, schema};
+use crate::crypt::{self, Keys, Vault};
+use crate::{Error, Place, RunIndex, schema};
 
 /// Whose ledger it is. Fixed when the ledger is created, so that no other key can ever sign in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +50,19 @@ impl Identity {
     }
 
     /// What `store.digest` holds and the digests of `runs` begin with.
-    fn digest(&self) -> Digest {
+    fn digest(&self, recipients: &[String]) -> Digest {
         let mut row = Encoder::new();
-        row.array(4).text(&self.issuer);
+        row.array(4 + usize::from(!recipients.is_empty()));
+        row.text(&self.issuer);
         row.bytes(&self.issuer_key.to_cose_key());
         row.text(&self.log_origin);
         row.bytes(&self.log_key.to_cose_key());
+        if !recipients.is_empty() {
+            row.array(recipients.len());
+            for recipient in recipients {
+                row.text(recipient);
+            }
+        }
         sha256(&[b"avouch/v1/store", row.as_slice()])
     }
 }
@@ -65,6 +73,7 @@ pub struct Ledger {
     pub(crate) conn: Connection,
     path: PathBuf,
     identity: Identity,
+    pub(crate) vault: Vault,
 }
 
 impl Ledger {
@@ -73,6 +82,20 @@ impl Ledger {
     /// # Errors
     /// [`Error::Exists`] if there is a file already: nothing is ever overwritten.
     pub fn create(path: impl AsRef<Path>, identity: &Identity) -> Result<Self, Error> {
+        Self::create_encrypted(path, identity, &[])
+    }
+
+    /// As [`Ledger::create`]. Field values and blobs of everything that is recorded are encrypted to these
+    /// recipients, if there are any: that cannot be changed later, but each run can get more readers.
+    /// [`Ledger::set_keys`] comes before recording.
+    ///
+    /// # Errors
+    /// As [`Ledger::create`].
+    pub fn create_encrypted(
+        path: impl AsRef<Path>,
+        identity: &Identity,
+        recipients: &[String],
+    ) -> Result<Self, Error> {
         let path = path.as_ref();
         identity.check()?;
         let mut options = OpenOptions::new();
@@ -83,7 +106,7 @@ impl Ledger {
             std::io::ErrorKind::AlreadyExists => Error::Exists { path: path.into() },
             _ => io(path, source),
         })?;
-        let made = Self::create_in(path, identity);
+        let made = Self::create_in(path, identity, recipients);
         if made.is_err() {
             // Only what this call made: an empty file, perhaps with tables that nobody has seen.
             let _ = fs::remove_file(path);
@@ -91,7 +114,7 @@ impl Ledger {
         made
     }
 
-    fn create_in(path: &Path, identity: &Identity) -> Result<Self, Error> {
+    fn create_in(path: &Path, identity: &Identity, recipients: &[String]) -> Result<Self, Error> {
         let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         conn.pragma_update(None, "journal_mode", "WAL")?;
         schema::configure(&conn)?;
@@ -100,6 +123,12 @@ impl Ledger {
         tx.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", schema::VERSION)?;
         schema::create(&tx)?;
+        for (id, recipient) in (1_i64..).zip(recipients) {
+            tx.execute(
+                "INSERT INTO recipients (id, recipient) VALUES (?1, ?2)",
+                params![id, recipient],
+            )?;
+        }
         tx.execute(
             "INSERT INTO store (one, issuer, issuer_key, log_origin, log_key, digest)
              VALUES (1, ?1, ?2, ?3, ?4, ?5)",
@@ -108,12 +137,13 @@ impl Ledger {
                 identity.issuer_key.to_cose_key(),
                 identity.log_origin,
                 identity.log_key.to_cose_key(),
-                identity.digest().0,
+                identity.digest(recipients).0,
             ],
         )?;
         tx.commit()?;
         sync_folder_of(path)?;
         Ok(Self {
+            vault: Vault::read(&conn)?,
             conn,
             path: path.into(),
             identity: identity.clone(),
@@ -175,6 +205,7 @@ impl Ledger {
         }
         let identity = read_identity(&conn)?;
         Ok(Self {
+            vault: Vault::read(&conn)?,
             conn,
             path: path.into(),
             identity,
@@ -193,7 +224,51 @@ impl Ledger {
 
     /// What the digests of `runs` begin with.
     pub(crate) fn store_digest(&self) -> Digest {
-        self.identity.digest()
+        self.identity.digest(self.vault.recipients())
+    }
+
+    /// Whether field values and blobs are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.vault.is_encrypted()
+    }
+
+    /// Whom everything that is recorded is encrypted to.
+    pub fn recipients(&self) -> &[String] {
+        self.vault.recipients()
+    }
+
+    /// Who can read a run: the store's recipients, and those that were added.
+    pub fn recipients_of(&self, run: RunIndex) -> Result<Vec<String>, Error> {
+        crypt::recipients_of(&self.conn, run)
+    }
+
+    /// That the values of a run can be read here.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] where they cannot.
+    pub fn require_key(&self, run: RunIndex) -> Result<(), Error> {
+        self.vault.key(&self.conn, run).map(drop)
+    }
+
+    /// Wraps and unwraps run keys with `keys` from now on.
+    pub fn set_keys(&self, keys: Box<dyn Keys>) {
+        self.vault.set_keys(keys);
+    }
+
+    /// Lets another recipient read a run: its key is wrapped once more, and nothing else is written. Who can
+    /// read cannot be taken back.
+    ///
+    /// # Errors
+    /// [`Error::NotEncrypted`], [`Error::Locked`] if the run's key cannot be opened here.
+    pub fn add_recipient(&self, run: RunIndex, recipient: &str) -> Result<(), Error> {
+        let tx = self.begin(TransactionBehavior::Immediate)?;
+        if !crypt::recipients_of(&tx, run)?
+            .iter()
+            .any(|known| known == recipient)
+        {
+            self.vault.add(&tx, run, recipient)?;
+        }
+        Ok(tx.commit()?)
     }
 
     /// Begins a transaction. The borrow is shared, so that a batch and its ledger can be kept side by
@@ -257,7 +332,8 @@ fn read_identity(conn: &Connection) -> Result<Identity, Error> {
         log_origin,
         log_key: key("log_key", &log_key)?,
     };
-    if identity.digest().0 != digest {
+    let recipients = Vault::read(conn)?;
+    if identity.digest(recipients.recipients()).0 != digest {
         return Err(wrong("the row's digest is another".into()));
     }
     Ok(identity)

@@ -65,6 +65,7 @@
 mod batch;
 mod blobs;
 mod cosignatures;
+mod crypt;
 mod enter;
 mod erase;
 mod error;
@@ -84,6 +85,7 @@ mod tiles;
 mod walk;
 
 pub use batch::Batch;
+pub use crypt::{Keys, RunKey};
 pub use erase::{Erased, FieldPlace, SharedBlob, Words};
 pub use error::{Error, Finding, Place};
 pub use fsck::{Counts, Report};

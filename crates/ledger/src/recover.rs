@@ -49,7 +49,7 @@ impl Ledger {
         published: Option<&dyn Published>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Recovered, Error> {
-        let new = Self::create(to, self.identity())?;
+        let new = Self::create_encrypted(to, self.identity(), self.recipients())?;
         let recovered = Rescue {
             old: &self.conn,
             identity: self.identity(),
@@ -83,7 +83,13 @@ impl Rescue<'_> {
     ) -> Result<Recovered, Error> {
         let tx = new.begin(TransactionBehavior::Immediate)?;
         // In the order in which rows refer to each other; the triggers want each table's own order.
-        for (table, columns) in [("blobs", 3), ("runs", 12), ("events", 4)] {
+        for (table, columns) in [
+            ("blobs", 3),
+            ("runs", 12),
+            ("run_keys", 4),
+            ("run_blobs", 2),
+            ("events", 4),
+        ] {
             self.copy_rows(&tx, table, columns, "")?;
         }
         let recovered = self.copy_log(&tx, progress)?;

@@ -56,7 +56,8 @@ CREATE TABLE events (
   id     INTEGER PRIMARY KEY, -- runs.idx << 32 | seq
   event  BLOB NOT NULL CHECK (length(event) = 112),  -- header, body root
   digest BLOB NOT NULL CHECK (length(digest) = 32),  -- running digest of the run
-  -- CBOR [+ (bstr .cbor field / [leaf hash of one that was erased])], leaf 0 first
+  -- CBOR [+ (bstr .cbor field / [leaf hash of one that was erased])], leaf 0 first; in an encrypted store
+  -- {1: that, encrypted under the run's key, ? 2: [leaf hashes of those that were erased]}
   fields BLOB NOT NULL
 ) STRICT;
 -- Each tombstone's leaf hash stands in the fields that an erasure leaves; `fsck` re-derives the rest.
@@ -76,6 +77,38 @@ WHEN EXISTS (SELECT 1 FROM events WHERE id = NEW.id)
     ELSE EXISTS (SELECT 1 FROM events WHERE id = NEW.id - 1 AND substr(event, 2, 1) <> x'02')
   END
 BEGIN SELECT RAISE(ABORT, 'events takes only the next event of an open run'); END;
+
+-- Whom everything that is recorded is encrypted to; empty in a store in the clear. Fixed at creation.
+CREATE TABLE recipients (
+  id        INTEGER PRIMARY KEY,
+  recipient TEXT NOT NULL UNIQUE
+) STRICT;
+CREATE TRIGGER recipients_no_update BEFORE UPDATE ON recipients
+BEGIN SELECT RAISE(ABORT, 'recipients is append-only'); END;
+CREATE TRIGGER recipients_no_delete BEFORE DELETE ON recipients
+BEGIN SELECT RAISE(ABORT, 'recipients is append-only'); END;
+CREATE TRIGGER recipients_insert BEFORE INSERT ON recipients
+WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM recipients)
+  OR EXISTS (SELECT 1 FROM recipients WHERE recipient = NEW.recipient)
+  OR EXISTS (SELECT 1 FROM store)
+BEGIN SELECT RAISE(ABORT, 'recipients is fixed when the store is made'); END;
+
+-- The key of each encrypted run, wrapped for each of its readers.
+CREATE TABLE run_keys (
+  id        INTEGER PRIMARY KEY,
+  run       INTEGER NOT NULL REFERENCES runs (idx),
+  recipient TEXT NOT NULL,
+  wrapped   BLOB NOT NULL, -- an age file
+  UNIQUE (run, recipient)
+) STRICT;
+CREATE TRIGGER run_keys_no_update BEFORE UPDATE ON run_keys
+BEGIN SELECT RAISE(ABORT, 'run_keys is append-only'); END;
+CREATE TRIGGER run_keys_no_delete BEFORE DELETE ON run_keys
+BEGIN SELECT RAISE(ABORT, 'run_keys is append-only'); END;
+CREATE TRIGGER run_keys_insert BEFORE INSERT ON run_keys
+WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM run_keys)
+  OR EXISTS (SELECT 1 FROM run_keys WHERE run = NEW.run AND recipient = NEW.recipient)
+BEGIN SELECT RAISE(ABORT, 'run_keys takes only new rows, in order'); END;
 
 -- The complete Merkle nodes (RFC 9162) of sealed runs' trees, from those of 256 events up: they prove a few
 -- events without all of them being hashed again. Smaller ones are made from the events.
@@ -113,6 +146,19 @@ CREATE TRIGGER blobs_insert BEFORE INSERT ON blobs
 WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM blobs)
   OR EXISTS (SELECT 1 FROM blobs WHERE digest = NEW.digest)
 BEGIN SELECT RAISE(ABORT, 'blobs takes only new rows, in order'); END;
+
+-- Which run's key opens an encrypted blob. Its digest is a name made under that key, too.
+CREATE TABLE run_blobs (
+  blob INTEGER PRIMARY KEY REFERENCES blobs (id),
+  run  INTEGER NOT NULL REFERENCES runs (idx)
+) STRICT;
+CREATE TRIGGER run_blobs_no_update BEFORE UPDATE ON run_blobs
+BEGIN SELECT RAISE(ABORT, 'run_blobs is append-only'); END;
+CREATE TRIGGER run_blobs_no_delete BEFORE DELETE ON run_blobs
+BEGIN SELECT RAISE(ABORT, 'run_blobs is append-only'); END;
+CREATE TRIGGER run_blobs_insert BEFORE INSERT ON run_blobs
+WHEN EXISTS (SELECT 1 FROM run_blobs WHERE blob = NEW.blob)
+BEGIN SELECT RAISE(ABORT, 'run_blobs takes only new rows'); END;
 
 -- Fields that were erased: what is left of each, and the statement in the log that says so.
 CREATE TABLE tombstones (

@@ -5,12 +5,13 @@ use rusqlite::Connection;
 
 use super::{Counts, erasures};
 use crate::blobs::check_references;
-use crate::journal::{last_event, read_body};
+use crate::crypt::sealed_part;
+use crate::journal::{in_the_clear, last_event, read_body};
 use crate::log::{LoggedStatement, statement_where};
 use crate::progress::Meter;
 use crate::run::{COLUMNS, read};
 use crate::walk::{Commitment, Walk};
-use crate::{Error, Identity, Place, Progress, RunIndex, RunInfo, Stage, run_tree};
+use crate::{Error, Identity, Ledger, Place, Progress, RunIndex, RunInfo, Stage, run_tree};
 
 /// Every row of `runs` follows the one before it, and has the digest of all up to it.
 pub(super) fn check_runs(
@@ -46,7 +47,7 @@ pub(super) fn check_runs(
 /// sealed; and there are no others.
 pub(super) fn check_events(
     conn: &Connection,
-    identity: &Identity,
+    ledger: &Ledger,
     counts: &mut Counts,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), Error> {
@@ -60,7 +61,7 @@ pub(super) fn check_events(
     let mut last = RunIndex(0);
     while let Some(row) = rows.next()? {
         let (index, info, _) = read(row)?;
-        check_run(conn, identity, (index, &info), counts, &mut meter)?;
+        check_run(conn, ledger, (index, &info), counts, &mut meter)?;
         last = index;
     }
     check_no_strays(conn, last)
@@ -68,7 +69,7 @@ pub(super) fn check_events(
 
 fn check_run(
     conn: &Connection,
-    identity: &Identity,
+    ledger: &Ledger,
     (index, info): (RunIndex, &RunInfo),
     counts: &mut Counts,
     meter: &mut Meter<'_>,
@@ -78,6 +79,11 @@ fn check_run(
     let chain_start = match &logged {
         Ok(Some(logged)) => logged.manifest.chain_start,
         _ => Digest([0; 32]),
+    };
+    ledger.vault.check_readers(conn, index)?;
+    let key = match ledger.vault.key(conn, index) {
+        Err(Error::Locked { .. }) => Err(()),
+        key => Ok(key?),
     };
     let mut walk = Walk::new(index, &info.id, &info.name, chain_start);
     let sql = "SELECT id, event, digest, fields FROM events WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
@@ -92,23 +98,29 @@ fn check_run(
         };
         let event = walk.step(row.get(0)?, column(1)?, column(2)?)?;
         nodes.extend(walk.take_nodes());
-        let body = read_body(column(3)?, at)?;
+        counts.events += 1;
+        let Ok(key) = &key else {
+            sealed_part(column(3)?).ok_or_else(|| at.wrong("fields: in the clear"))?;
+            counts.locked += 1;
+            meter.tick();
+            continue;
+        };
+        let body = read_body(&in_the_clear(key.as_ref(), column(3)?, at)?, at)?;
         if body.root() != event.body {
             return Err(at.wrong("the stored fields do not give the event's body root"));
         }
-        counts.references +=
-            check_references(conn, &body, &info.name, at.seq).map_err(|error| match error {
+        counts.references += check_references(conn, &body, key.as_ref(), &info.name, at.seq)
+            .map_err(|error| match error {
                 Error::NoSuchBlob { .. } => at.wrong(error.to_string()),
                 other => other,
             })?;
         erasures::check_event(conn, at, &body)?;
-        counts.events += 1;
         counts.fields += body.fields().len() as u64;
         counts.erased += body.erased().count() as u64;
         meter.tick();
     }
     match logged? {
-        Some(logged) => check_sealed(identity, index, info, &walk, &logged)?,
+        Some(logged) => check_sealed(ledger.identity(), index, info, &walk, &logged)?,
         // Nodes are stored when the run is sealed.
         None => nodes.clear(),
     }

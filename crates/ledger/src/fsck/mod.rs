@@ -30,6 +30,8 @@ pub struct Counts {
     pub events: u64,
     /// Fields of events.
     pub fields: u64,
+    /// Events whose fields are encrypted to others, and so were not checked.
+    pub locked: u64,
     /// Fields of which an erasure left the leaf hash.
     pub erased: u64,
     /// References from fields to blobs.
@@ -82,8 +84,8 @@ impl Ledger {
         self.check_identity(conn)?;
         journal::check_runs(conn, self.store_digest(), counts, progress)?;
         let mut meter = Meter::new(Stage::Blobs, count(conn, "blobs")?, progress);
-        counts.blobs = blobs::check_all(conn, &mut meter)?;
-        journal::check_events(conn, self.identity(), counts, progress)?;
+        counts.blobs = blobs::check_all(conn, &self.vault, &mut meter)?;
+        journal::check_events(conn, self, counts, progress)?;
         log::check(conn, self.identity(), counts, progress)?;
         erasures::check_all(conn, self.identity(), counts)?;
         counts.cosignatures = cosignatures::check_all(conn)?;
