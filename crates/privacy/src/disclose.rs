@@ -1,8 +1,9 @@
 //! Taking what a selection shows out of the ledger, with its proofs.
 
 use avouch_bundle::{Blobs, Disclosures, Openings, Shown};
-use avouch_ledger::{Entry, Ledger, Run};
+use avouch_ledger::{Ledger, Run};
 use avouch_merkle::{Digest, LeafIndex};
+use avouch_trace::Event;
 
 use crate::{Error, Selection};
 
@@ -23,9 +24,17 @@ pub fn disclose(
     }
     let mut events = Vec::new();
     let mut blobs = Blobs::new();
-    for seq in matching(ledger, run, selection)? {
-        let entry = ledger.event(run, seq)?;
-        events.push(shown(ledger, seq, &entry, selection, &mut blobs)?);
+    for (seq, event) in matching(ledger, run, selection)? {
+        // Only who asks for fields needs the key of an encrypted run.
+        let openings = match selection.asks_for_fields(&event.header_at(seq)?) {
+            true => openings(ledger, run, seq, selection, &mut blobs)?,
+            false => None,
+        };
+        events.push(Shown {
+            seq,
+            event,
+            openings,
+        });
     }
     if events.is_empty() {
         return Err(Error::NothingSelected {
@@ -42,26 +51,28 @@ pub fn disclose(
 }
 
 /// The events that the selection shows, ascending.
-fn matching(ledger: &Ledger, run: &Run, selection: &Selection) -> Result<Vec<u64>, Error> {
-    let mut seqs = Vec::new();
+fn matching(ledger: &Ledger, run: &Run, selection: &Selection) -> Result<Vec<(u64, Event)>, Error> {
+    let mut events = Vec::new();
     for range in selection.seqs(run.size) {
         for (seq, event) in (*range.start()..).zip(ledger.events_in(run, range.clone())) {
-            if selection.shows(&event?.header_at(seq)?) {
-                seqs.push(seq);
+            let event = event?;
+            if selection.shows(&event.header_at(seq)?) {
+                events.push((seq, event));
             }
         }
     }
-    Ok(seqs)
+    Ok(events)
 }
 
-/// What the selection shows of one event.
-fn shown(
+/// The fields that the selection shows of one event.
+fn openings(
     ledger: &Ledger,
+    run: &Run,
     seq: u64,
-    entry: &Entry,
     selection: &Selection,
     blobs: &mut Blobs,
-) -> Result<Shown, Error> {
+) -> Result<Option<Openings>, Error> {
+    let entry = ledger.event(run, seq)?;
     let header = entry.event.header_at(seq)?;
     let mut fields = Vec::new();
     for (index, field) in entry.body.indexed_fields() {
@@ -70,7 +81,7 @@ fn shown(
             continue;
         }
         if let Some(reference) = (index > 0).then(|| field.blob()).flatten()
-            && let Some(bytes) = ledger.blob(&reference.digest)?
+            && let Some(bytes) = ledger.run_blob(run.index, &reference.digest)?
         {
             blobs.insert(bytes);
         }
@@ -80,24 +91,17 @@ fn shown(
     // What was erased has no name any more: it is shown as erased wherever fields are asked for, so that it
     // does not look like something withheld.
     let erased: Vec<(u64, Digest)> = entry.body.erased().collect();
-    let tells = !erased.is_empty() && selection.asks_for_fields(&header);
-    let openings = if fields.len() > 1 || tells || selection.shows_field(&header, "") {
-        let opened = fields.iter().map(|(index, _)| *index);
-        let mut indices: Vec<u64> = opened.chain(erased.iter().map(|(at, _)| *at)).collect();
-        indices.sort_unstable();
-        let indices: Vec<LeafIndex> = indices.into_iter().map(LeafIndex).collect();
-        Some(Openings {
-            proof: entry.body.proof(&indices)?,
-            fields,
-            erased,
-            sealed: Vec::new(),
-        })
-    } else {
-        None
-    };
-    Ok(Shown {
-        seq,
-        event: entry.event,
-        openings,
-    })
+    if fields.len() <= 1 && erased.is_empty() && !selection.shows_field(&header, "") {
+        return Ok(None);
+    }
+    let opened = fields.iter().map(|(index, _)| *index);
+    let mut indices: Vec<u64> = opened.chain(erased.iter().map(|(at, _)| *at)).collect();
+    indices.sort_unstable();
+    let indices: Vec<LeafIndex> = indices.into_iter().map(LeafIndex).collect();
+    Ok(Some(Openings {
+        proof: entry.body.proof(&indices)?,
+        fields,
+        erased,
+        sealed: Vec::new(),
+    }))
 }

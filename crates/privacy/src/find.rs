@@ -84,7 +84,7 @@ pub fn find(ledger: &Ledger, run: &Run, seq: u64, name: &str) -> Result<Vec<Targ
         .ok_or_else(no_such)?;
     let mut found = Found::default();
     found.add(seq, index, name, Why::Named);
-    let needle = Needle::of(&content(ledger, field)?);
+    let needle = Needle::of(&content(ledger, run, field)?);
     // Where each event's source record is.
     let mut records = BTreeMap::new();
     let mut input_digest = None;
@@ -94,7 +94,7 @@ pub fn find(ledger: &Ledger, run: &Run, seq: u64, name: &str) -> Result<Vec<Targ
             if (at, field.name()) == (0, INPUT_DIGEST) {
                 input_digest = Some(index);
             }
-            if needle.is_in(&content(ledger, field)?) {
+            if needle.is_in(&content(ledger, run, field)?) {
                 found.add(at, index, field.name(), Why::SameValue);
             }
         }
@@ -134,9 +134,9 @@ fn index_of(ledger: &Ledger, run: &Run, seq: u64, name: &str) -> Result<Option<u
 }
 
 /// The bytes that a field stands for: those of its blob, of its string, or of its CBOR.
-pub(crate) fn content(ledger: &Ledger, field: &Field) -> Result<Content, Error> {
+pub(crate) fn content(ledger: &Ledger, run: &Run, field: &Field) -> Result<Content, Error> {
     if let Some(reference) = field.blob() {
-        return Ok(match ledger.blob(&reference.digest)? {
+        return Ok(match ledger.run_blob(run.index, &reference.digest)? {
             Some(bytes) => Content::Bytes(bytes),
             None => Content::Bytes(Vec::new()),
         });

@@ -69,6 +69,13 @@ impl Selection {
         self.clauses.is_empty()
     }
 
+    /// Whether any field can be shown: of an encrypted run that takes its key.
+    pub fn shows_fields(&self) -> bool {
+        self.clauses
+            .iter()
+            .any(|clause| clause.fields != Fields::None)
+    }
+
     /// Whether the event is shown at all.
     pub(crate) fn shows(&self, header: &Header) -> bool {
         self.clauses.iter().any(|clause| clause.matches(header))

@@ -132,7 +132,9 @@ fn of_run(
     }
     if shown.sealed_fields > 0 {
         let fields = count(shown.sealed_fields, "field");
-        let text = format!("{fields} that only chosen readers can open; they are in their places.");
+        let text = format!(
+            "{fields} that only chosen readers open: in their places, but whether what is encrypted gives them, only these readers see."
+        );
         add("sealed-fields", text);
     }
     if shown.withheld_blobs > 0 {
