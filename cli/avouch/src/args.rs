@@ -24,7 +24,8 @@ pub(crate) struct Cli {
         value_name = "DIR"
     )]
     pub(crate) home: PathBuf,
-    /// A file with the passphrase of the private keys on its first line; asked for on a terminal when absent
+    /// A file with the passphrase of the private keys, and of the identity, on its first line; asked for on a
+    /// terminal when absent
     #[arg(
         long,
         global = true,
@@ -32,6 +33,9 @@ pub(crate) struct Cli {
         value_name = "FILE"
     )]
     pub(crate) passphrase_file: Option<PathBuf>,
+    /// An age identity file that opens an encrypted store or bundle; the home's own when absent
+    #[arg(long, global = true, env = "AVOUCH_IDENTITY", value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
     /// For tests only: derive salts and run ids from these 64 hexadecimal digits. Whoever knows them can
     /// guess what is withheld
     #[arg(long, global = true, value_name = "HEX", hide_short_help = true)]
@@ -78,6 +82,9 @@ pub(crate) enum Command {
     Seal(Seal),
     /// Write an evidence file that shows a part of a sealed run, and proves that part
     Disclose(crate::commands::disclose::Disclose),
+    /// Say who can read the runs of an encrypted store
+    #[command(subcommand)]
+    Recipient(crate::commands::recipient::Recipients),
     /// Erase a value from a run: wherever the run holds it, with its salts; the signed roots stay
     Redact(crate::commands::redact::Redact),
     /// Prove that claims hold for a sealed run, without showing it, and write its evidence file
@@ -138,6 +145,13 @@ pub(crate) struct Init {
     /// Encrypt the private keys with a passphrase
     #[arg(long)]
     pub(crate) encrypt: bool,
+    /// Encrypt field values and blobs in the ledger with age: to the recipients given, or to an identity that
+    /// is made for it and kept with the keys
+    #[arg(long)]
+    pub(crate) encrypt_store: bool,
+    /// Whom to encrypt the store to (age1...): then reading it takes their identity file
+    #[arg(long = "recipient", value_name = "AGE1", requires = "encrypt_store")]
+    pub(crate) recipients: Vec<avouch::Recipient>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -222,6 +236,9 @@ pub(crate) struct Show {
     /// Show this one event with its fields
     #[arg(long, value_name = "N")]
     pub(crate) event: Option<u64>,
+    /// Write the bundle again with what --identity opened in it, for verifiers without the identity
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output_bundle: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Json,
 }

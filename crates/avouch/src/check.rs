@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use avouch_bundle::MAX_BUNDLE_LEN;
 use avouch_verify::{Answer, Answers, MAX_SEEN_LEN, Options, Policy, Seen};
 
+use avouch_privacy::Identities;
+
+use crate::encrypted::open_bundle;
 use crate::seal::EXTENSION;
 use crate::{Error, durable};
 
@@ -21,6 +24,18 @@ pub fn verify_files(
     options: &Options,
     state: Option<&SeenFile>,
 ) -> Result<Answers, Error> {
+    verify_files_opened(bundles, trust, options, state, None)
+}
+
+/// The same, and what is sealed to these identities is opened first, so that it is verified as well. A bundle
+/// whose sealed openings do not open, or are not what its hashes stand for, is unreadable.
+pub fn verify_files_opened(
+    bundles: &[PathBuf],
+    trust: &Path,
+    options: &Options,
+    state: Option<&SeenFile>,
+    identities: Option<&Identities>,
+) -> Result<Answers, Error> {
     let policy = read_policy(trust)?;
     let mut seen = state.map(SeenFile::open).transpose()?;
     let now = crate::home::now()?;
@@ -28,14 +43,22 @@ pub fn verify_files(
     for path in bundles {
         for path in bundles_at(path).map_err(|source| Error::io(path, source))? {
             let name = path.to_string_lossy();
-            answers.push(match read_bundle(&path) {
+            let read = read_bundle(&path).map_err(|error| error.to_string());
+            let opened = read.and_then(|bytes| match identities {
+                None => Ok(bytes),
+                Some(identities) => match open_bundle(&bytes, identities) {
+                    Ok(opened) => Ok(opened.unwrap_or(bytes)),
+                    Err(error) => Err(error.to_string()),
+                },
+            });
+            answers.push(match opened {
                 Ok(bytes) => match &mut seen {
                     None => Answer::about(&name, &bytes, &policy, options),
                     Some((seen, _)) => {
                         Answer::about_seen(&name, &bytes, &policy, options, seen, now)
                     }
                 },
-                Err(source) => Answer::unreadable(&name, &source.to_string()),
+                Err(why) => Answer::unreadable(&name, &why),
             });
         }
     }

@@ -51,6 +51,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// An age identity file that does not open.
+    #[error("{}: {source}", path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: Box<avouch_privacy::Error>,
+    },
     /// A public key file belongs to another private key.
     #[error("{}: not the public half of the private key beside it", path.display())]
     KeyPair {

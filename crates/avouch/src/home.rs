@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use avouch_cose::{Algorithm, SigningKey, VerifyingKey};
 use avouch_ledger::{BUSY_TIMEOUT, Identity, Ledger};
 
+use avouch_privacy::{Identities, Recipient};
+
+use crate::encrypted::STORE_IDENTITY;
 use crate::keys::{KeyStore, Secret};
 use crate::random::Randomness;
 use crate::scan::Scan;
@@ -34,6 +37,9 @@ pub struct InitOptions {
     pub algorithm: Option<Algorithm>,
     /// An existing issuer key in PKCS#8 PEM to use in place of a new one.
     pub issuer_pem: Option<Secret>,
+    /// Encrypts field values and blobs in the ledger to these recipients; to an identity that is made for it, and
+    /// kept with the keys, where there are none.
+    pub encrypt_to: Option<Vec<Recipient>>,
     /// Encrypts the private keys on disk, and opens `issuer_pem` if that is encrypted.
     pub passphrase: Option<Secret>,
 }
@@ -92,12 +98,16 @@ impl Home {
         if ledger.needs_scrub() {
             finish_erasure(&ledger)?;
         }
-        Ok(Self {
+        let home = Self {
             ledger,
             dir,
             randomness: Randomness::from_os(),
             scan: None,
-        })
+        };
+        if home.is_encrypted() {
+            home.set_keys(None);
+        }
+        Ok(home)
     }
 
     /// Draws salts and run ids from `randomness` from now on.
@@ -127,7 +137,11 @@ impl Home {
 
     /// The keys.
     pub fn keys(&self) -> KeyStore {
-        KeyStore::new(self.dir.join(KEYS))
+        KeyStore::new(self.keys_dir())
+    }
+
+    pub(crate) fn keys_dir(&self) -> PathBuf {
+        self.dir.join(KEYS)
     }
 
     /// The policy for whoever verifies this home's evidence.
@@ -186,7 +200,25 @@ fn build(dir: &Path, options: &InitOptions) -> Result<(), Error> {
             .unwrap_or_else(|| format!("avouch.invalid/log/{}", short(&log.public))),
         log_key: log.public,
     };
-    drop(Ledger::create(dir.join(LEDGER), &identity)?);
+    let recipients = match &options.encrypt_to {
+        Some(recipients) if recipients.is_empty() => {
+            let made = Identities::generate();
+            let file = made.write(passphrase.map(|phrase| &**phrase), None)?;
+            let path = dir.join(KEYS).join(STORE_IDENTITY);
+            durable::create_new(&path, &file, durable::Access::OwnerOnly)?;
+            made.recipients()
+        }
+        Some(recipients) => recipients.clone(),
+        None => Vec::new(),
+    };
+    let mut recipients: Vec<String> = recipients.iter().map(Recipient::to_string).collect();
+    recipients.sort();
+    recipients.dedup();
+    drop(Ledger::create_encrypted(
+        dir.join(LEDGER),
+        &identity,
+        &recipients,
+    )?);
     durable::create_new(
         &dir.join(TRUST),
         trust_toml(&identity)?.as_bytes(),

@@ -148,7 +148,7 @@ pub(crate) fn append(
     };
     let prepared = prepare(draft, seq, random)?;
     for blob in &prepared.blobs {
-        batch.put_blob(blob)?;
+        batch.put_run_blob(run, blob)?;
     }
     batch.append(run, &prepared.header, &prepared.body)?;
     Ok(())

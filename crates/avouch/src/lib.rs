@@ -13,6 +13,7 @@ mod claims;
 mod demo;
 mod draft;
 mod durable;
+mod encrypted;
 mod error;
 mod escrow;
 mod export;
@@ -35,10 +36,11 @@ mod signed;
 mod view;
 
 pub use avouch_ingest::Draft;
-pub use avouch_privacy::{ScanMode, Scanner, Selection, Target, Why};
-pub use check::{SeenFile, read_policy, verify_files};
+pub use avouch_privacy::{Identities, Recipient, ScanMode, Scanner, Selection, Target, Why};
+pub use check::{SeenFile, read_policy, verify_files, verify_files_opened};
 pub use claims::{Judged, read_claims};
 pub use durable::{temporary_file, write_file};
+pub use encrypted::IdentityFile;
 pub use error::Error;
 pub use escrow::{
     Forms, SplitFiles, combine_files, file_secret, read_commitments, read_share, split_to,

@@ -5,6 +5,7 @@ use std::path::Path;
 use avouch_bundle::Bundle;
 use avouch_cose::Statement;
 use avouch_ledger::{Entry, Run};
+use avouch_privacy::{Identities, open_fields};
 use avouch_trace::{Header, Manifest};
 
 use crate::check::read_bundle;
@@ -63,6 +64,28 @@ impl BundleView {
         })
     }
 
+    /// Whether fields are encrypted in it.
+    pub fn is_sealed(&self) -> bool {
+        let shown = self.bundle.disclosures.as_ref();
+        shown.is_some_and(|shown| shown.sealed.is_some())
+    }
+
+    /// Opens what is sealed to one of these identities, and compares it with the hashes that stand for it and
+    /// these with the body roots in the headers' events.
+    ///
+    /// # Errors
+    /// [`Error::Privacy`] where nothing is sealed, where they do not open it, or where it is something else.
+    pub fn open(&mut self, identities: &Identities) -> Result<(), Error> {
+        let nothing = || avouch_privacy::Error::NothingSealed;
+        let shown = self.bundle.disclosures.as_mut().ok_or_else(nothing)?;
+        Ok(open_fields(shown, identities)?)
+    }
+
+    /// The file's bytes, with whatever was opened.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        self.bundle.encode().map_err(Error::MakeBundle)
+    }
+
     /// The seqs and headers that the bundle shows.
     pub(crate) fn headers(&self) -> impl Iterator<Item = Result<(u64, Header), Error>> {
         let shown = self.bundle.disclosures.iter();
@@ -89,7 +112,8 @@ impl BundleView {
             let fields = opened.iter().map(|(_, field)| field);
             let view = EventView::new(shown.seq, &shown.event, fields, count)?;
             let erased = shown.openings.as_ref().map_or(0, |open| open.erased.len());
-            Ok(view.with_erased(erased as u64))
+            let sealed = shown.openings.as_ref().map_or(0, |open| open.sealed.len());
+            Ok(view.with_erased(erased as u64).with_sealed(sealed as u64))
         })
     }
 }

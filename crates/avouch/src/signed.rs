@@ -49,7 +49,7 @@ impl SignedEvent<'_> {
     /// A value that is stored apart, where it is there.
     pub(crate) fn blob(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Error> {
         match &self.run.from {
-            From::Store(home, _) => Ok(home.ledger.blob(digest)?),
+            From::Store(home, run) => Ok(home.ledger.run_blob(run.index, digest)?),
             From::Bundle(bundle) => {
                 let shown = bundle.disclosures.as_ref();
                 let bytes = shown.and_then(|shown| shown.blobs.get(digest));

@@ -42,6 +42,8 @@ pub struct EventView {
     pub withheld: Option<u64>,
     /// How many fields were erased, as far as it is shown.
     pub erased: u64,
+    /// How many fields are there, encrypted to chosen readers.
+    pub sealed: u64,
 }
 
 impl EventView {
@@ -91,6 +93,7 @@ impl EventView {
             withheld: total.map(|total| total.saturating_sub(shown.len() as u64)),
             fields: shown,
             erased: 0,
+            sealed: 0,
         })
     }
 
@@ -100,6 +103,15 @@ impl EventView {
         self.withheld = self
             .withheld
             .map(|withheld| withheld.saturating_sub(erased));
+        self
+    }
+
+    /// Says that so many of those that are not shown are there, encrypted.
+    pub(crate) fn with_sealed(mut self, sealed: u64) -> Self {
+        self.sealed = sealed;
+        self.withheld = self
+            .withheld
+            .map(|withheld| withheld.saturating_sub(sealed));
         self
     }
 
@@ -115,10 +127,16 @@ impl EventView {
             None | Some(0) => String::new(),
             Some(count) => format!("; {count} withheld"),
         };
-        match self.erased {
-            0 => format!("{shown}{withheld}"),
-            count => format!("{shown}{withheld}; {count} erased"),
+        let mut line = format!("{shown}{withheld}");
+        for (count, what) in [
+            (self.sealed, "sealed to chosen readers"),
+            (self.erased, "erased"),
+        ] {
+            if count > 0 {
+                line.push_str(&format!("; {count} {what}"));
+            }
         }
+        line
     }
 
     /// The event on one line.
@@ -182,6 +200,9 @@ impl fmt::Display for EventView {
                 other => printable(&other.to_string()),
             };
             writeln!(f, "  {}: {text}", printable(name))?;
+        }
+        if self.sealed > 0 {
+            writeln!(f, "  ({} fields sealed to chosen readers)", self.sealed)?;
         }
         if self.erased > 0 {
             writeln!(f, "  ({} fields erased)", self.erased)?;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use avouch::Selection;
+use avouch::{Recipient, Selection};
 use clap::Args;
 use serde_json::json;
 
@@ -23,6 +23,10 @@ pub(crate) struct Disclose {
     /// The same in TOML, for names that have spaces in them
     #[arg(long, value_name = "FILE", conflicts_with = "select")]
     select_file: Option<PathBuf>,
+    /// Encrypt the field values to this age recipient (age1...; may be given more than once): anyone can verify
+    /// the file, and only they read the values
+    #[arg(long = "to", value_name = "AGE1")]
+    recipients: Vec<Recipient>,
     /// The evidence file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -40,14 +44,22 @@ pub(crate) fn run(global: &Global, args: &Disclose) -> anyhow::Result<u8> {
         }
         (None, None) => bail!("say what to show: --select or --select-file"),
     };
-    let home = global.home()?;
+    let home = global.showing_home(&selection)?;
     let run = home.ledger().resolve(&args.run)?;
     let passphrase = global.key_passphrase()?;
     let signer = home.signer(passphrase.as_ref())?;
-    let bundle = home.bundle(&run, &selection, &signer)?;
-    let (events, fields) = bundle.disclosures.as_ref().map_or((0, 0), |shown| {
+    let bundle = match args.recipients.is_empty() {
+        true => home.bundle(&run, &selection, &signer)?,
+        false => home.bundle_to(&run, &selection, &args.recipients, &signer)?,
+    };
+    let (events, fields, sealed) = bundle.disclosures.as_ref().map_or((0, 0, 0), |shown| {
         let fields = shown.fields().filter(|(_, field)| !field.name().is_empty());
-        (shown.events.len(), fields.count())
+        let openings = shown
+            .events
+            .iter()
+            .filter_map(|event| event.openings.as_ref());
+        let sealed = openings.map(|openings| openings.sealed.len()).sum();
+        (shown.events.len(), fields.count(), sealed)
     });
     let bytes = bundle.encode().context("the bundle cannot be written")?;
     avouch::write_file(&args.output, &bytes)?;
@@ -56,12 +68,17 @@ pub(crate) fn run(global: &Global, args: &Disclose) -> anyhow::Result<u8> {
             "run": run.info.id.to_string(), "name": run.info.name,
             "bundle": args.output.to_string_lossy(), "bytes": bytes.len(),
             "events": run.size, "shown_events": events, "shown_fields": fields,
+            "sealed_fields": sealed,
         }))?;
     } else {
         output::line(format!(
-            "{}: {events} of {} events and {fields} fields shown, {} bytes, {}",
+            "{}: {events} of {} events and {fields} fields shown{}, {} bytes, {}",
             avouch::printable(&run.info.name),
             run.size,
+            match sealed {
+                0 => String::new(),
+                count => format!(", {count} sealed"),
+            },
             bytes.len(),
             args.output.display()
         ))?;

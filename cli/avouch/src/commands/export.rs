@@ -28,7 +28,7 @@ fn formats() -> impl clap::builder::TypedValueParser<Value = ExportFormat> {
 }
 
 pub(crate) fn run(global: &Global, args: &Export) -> anyhow::Result<u8> {
-    let home = global.home()?;
+    let home = global.reading_home()?;
     let run = home.ledger().resolve(&args.run)?;
     // Only an attestation is signed, so only that asks for a passphrase.
     let signer = match args.format {

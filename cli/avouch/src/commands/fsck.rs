@@ -6,7 +6,7 @@ use super::{FAILS, Global, HOLDS};
 use crate::output;
 
 pub(crate) fn run(global: &Global, as_json: bool) -> anyhow::Result<u8> {
-    let home = global.home()?;
+    let home = global.checking_home()?;
     let bar = output::counter(String::new());
     let report = home.ledger().fsck(&mut |progress| {
         bar.set_message(progress.stage.to_string());
@@ -20,6 +20,7 @@ pub(crate) fn run(global: &Global, as_json: bool) -> anyhow::Result<u8> {
         ("runs", report.counts.runs),
         ("events", report.counts.events),
         ("fields", report.counts.fields),
+        ("locked events", report.counts.locked),
         ("erased fields", report.counts.erased),
         ("blobs", report.counts.blobs),
         ("statements", report.counts.statements),

@@ -58,7 +58,8 @@ fn record(global: &Global, args: &ClaudeCode) -> Result<(), (bool, anyhow::Error
     let hook = avouch_live::Hook::read(&input).map_err(|error| (true, error.into()))?;
     let stops = hook.is_before_a_call();
     let done = || {
-        let home = global.home()?;
+        // A run goes on under its key, and nobody is there to be asked.
+        let home = global.checking_home()?;
         let patience = home.ledger().set_busy_timeout(PATIENCE);
         patience.map_err(avouch::Error::from)?;
         anyhow::Ok(hook.record(&home, &args.agent)?)

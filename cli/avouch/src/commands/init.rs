@@ -19,6 +19,7 @@ pub(crate) fn run(global: &Global, args: &Init) -> anyhow::Result<u8> {
             log_origin: args.log_origin.clone(),
             algorithm: Some(args.key_type.into()),
             issuer_pem,
+            encrypt_to: args.encrypt_store.then(|| args.recipients.clone()),
             passphrase: global.new_passphrase(args.encrypt)?,
         },
     )?;
@@ -30,6 +31,15 @@ pub(crate) fn run(global: &Global, args: &Init) -> anyhow::Result<u8> {
         avouch::printable(&identity.log_origin)
     ))?;
     output::line(format!("trust   {}", home.trust_path().display()))?;
+    for recipient in home.ledger().recipients() {
+        output::line(format!("encrypted to {recipient}"))?;
+    }
+    if args.encrypt_store && args.recipients.is_empty() && !args.encrypt {
+        eprintln!(
+            "avouch: the identity that opens the store lies beside it, unprotected (keys/store.age): move it \
+             elsewhere and name it with --identity, or use --encrypt"
+        );
+    }
     eprintln!("Give trust.toml to whoever will verify, over a channel that they trust.");
     Ok(HOLDS)
 }

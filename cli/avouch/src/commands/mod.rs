@@ -18,6 +18,7 @@ pub(crate) mod mcp_proxy;
 mod monitor;
 pub(crate) mod otlp;
 pub(crate) mod prove;
+pub(crate) mod recipient;
 #[cfg(unix)]
 pub(crate) mod record;
 mod recover;
@@ -35,7 +36,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use avouch::{Home, Randomness, Secret};
+use avouch::{Home, Identities, IdentityFile, Randomness, Secret, Selection};
 use avouch_witness::Stop;
 use clap::CommandFactory;
 
@@ -53,6 +54,7 @@ pub(crate) const ABSENT: u8 = 3;
 pub(crate) struct Global {
     home: PathBuf,
     passphrase_file: Option<PathBuf>,
+    identity: Option<PathBuf>,
     insecure_seed: Option<String>,
 }
 
@@ -65,6 +67,67 @@ impl Global {
             home.set_randomness(Randomness::insecure_from_hex(seed)?);
         }
         Ok(home)
+    }
+
+    /// The home, unlocked where it is encrypted and something here opens it.
+    fn reading_home(&self) -> anyhow::Result<Home> {
+        let mut home = self.home()?;
+        if home.is_encrypted() {
+            let file = match self.identity_file()? {
+                None => home.identity_file()?,
+                named => named,
+            };
+            if let Some(file) = file {
+                home.unlock(self.open_identity(&file)?);
+            }
+        }
+        Ok(home)
+    }
+
+    /// The home, unlocked if that takes no question.
+    fn checking_home(&self) -> anyhow::Result<Home> {
+        let home = self.home()?;
+        let asks = |file: Option<IdentityFile>| file.is_some_and(|file| file.is_locked());
+        let named = self.identity.is_some() || self.passphrase_file.is_some();
+        match !named && home.is_encrypted() && asks(home.identity_file()?) {
+            true => Ok(home),
+            false => self.reading_home(),
+        }
+    }
+
+    /// The home, unlocked if the selection shows more than headers.
+    fn showing_home(&self, selection: &Selection) -> anyhow::Result<Home> {
+        match selection.shows_fields() {
+            true => self.reading_home(),
+            false => self.home(),
+        }
+    }
+
+    /// The identity file that was named.
+    fn identity_file(&self) -> anyhow::Result<Option<IdentityFile>> {
+        Ok(self
+            .identity
+            .as_deref()
+            .map(IdentityFile::read)
+            .transpose()?)
+    }
+
+    /// What the identity file that was named holds.
+    fn identities(&self) -> anyhow::Result<Option<Identities>> {
+        let file = self.identity_file()?;
+        file.map(|file| self.open_identity(&file)).transpose()
+    }
+
+    fn open_identity(&self, file: &IdentityFile) -> anyhow::Result<Identities> {
+        let what = file.path().display().to_string();
+        let passphrase = match file.is_locked() {
+            true => Some(passphrase::existing(
+                self.passphrase_file.as_deref(),
+                &what,
+            )?),
+            false => None,
+        };
+        Ok(file.open(passphrase.as_ref())?)
     }
 
     /// The passphrase of the home's keys, if they have one.
@@ -91,6 +154,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
     let global = Global {
         home: cli.home,
         passphrase_file: cli.passphrase_file,
+        identity: cli.identity,
         insecure_seed: cli.insecure_seed,
     };
     match cli.command {
@@ -104,10 +168,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Otlp(command) => otlp::run(&global, &command),
         Command::Report(command) => report::run(&global, &command),
         Command::Seal(args) => seal::run(&global, &args),
+        Command::Recipient(command) => recipient::run(&global, &command),
         Command::Redact(args) => redact::run(&global, &args),
         Command::Disclose(args) => disclose::run(&global, &args),
         Command::Prove(args) => prove::run(&global, &args),
-        Command::Verify(args) => verify::run(&args),
+        Command::Verify(args) => verify::run(&global, &args),
         Command::Log(command) => log::run(&global, &command),
         Command::Key(args) => key::run(&global, args),
         Command::Witness(command) => witness::run(&global, &command),

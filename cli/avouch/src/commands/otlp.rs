@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use avouch::importers::{Format, Options, Outcome};
 use avouch_otlp::collect::Remark;
 use avouch_otlp::spool::Spool;
@@ -53,8 +53,13 @@ pub(crate) fn run(global: &Global, command: &Otlp) -> anyhow::Result<u8> {
 
 fn serve(global: &Global, args: &Serve) -> anyhow::Result<u8> {
     let mut home = global.home()?;
-    let spool = args.spool.clone();
-    let spool = spool.unwrap_or_else(|| home.dir().join("otlp-spool.db"));
+    let spool = match &args.spool {
+        Some(spool) => spool.clone(),
+        None if home.is_encrypted() => bail!(
+            "the store is encrypted, and the spool in which spans wait is not: name a place that is safe for it with --spool"
+        ),
+        None => home.dir().join("otlp-spool.db"),
+    };
     let spool = Spool::open(&spool).with_context(|| spool.display().to_string())?;
     let agent = args.agent.clone();
     let record = move |trace: &str, lines: &str| {

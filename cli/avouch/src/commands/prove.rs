@@ -42,7 +42,7 @@ pub(crate) struct Prove {
 pub(crate) fn run(global: &Global, args: &Prove) -> anyhow::Result<u8> {
     let System::Stark = args.system;
     let file = avouch::read_claims(&args.claims)?;
-    let home = global.home()?;
+    let home = global.showing_home(&args.disclose)?;
     let run = home.ledger().resolve(&args.run)?;
     let passphrase = global.key_passphrase()?;
     let signer = home.signer(passphrase.as_ref())?;

@@ -34,7 +34,7 @@ pub(crate) struct Redact {
 }
 
 pub(crate) fn run(global: &Global, args: &Redact) -> anyhow::Result<u8> {
-    let mut home = global.home()?;
+    let mut home = global.reading_home()?;
     let run = home.ledger().resolve(&args.run)?;
     let targets = home.find_value(&run, args.event, &args.field)?;
     let reason = args.reason.as_deref().filter(|_| !args.dry_run);

@@ -43,6 +43,8 @@ pub(crate) fn run(global: &Global, command: &Report) -> anyhow::Result<u8> {
 
 fn settlement(global: &Global, args: &SettlementArgs) -> anyhow::Result<u8> {
     let mut settling = Settling::default();
+    // Opened at the first run, so that a passphrase is asked for once, and only if it is needed.
+    let mut home = None;
     for what in &args.what {
         match Path::new(what) {
             path if path.is_file() => {
@@ -52,7 +54,14 @@ fn settlement(global: &Global, args: &SettlementArgs) -> anyhow::Result<u8> {
                 };
                 settling.add_bundle(path, &avouch::read_policy(&trust)?)?;
             }
-            _ => settling.add_run(&global.home()?, what)?,
+            _ => {
+                let opened = match home.take() {
+                    Some(opened) => opened,
+                    None => global.reading_home()?,
+                };
+                settling.add_run(&opened, what)?;
+                home = Some(opened);
+            }
         }
     }
     let settlement = settling.finish()?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use avouch::ledger::{Run, State};
 use avouch::{BundleView, EventView};
 use serde_json::{Value, json};
@@ -60,9 +60,9 @@ fn run_json(run: &Run) -> Value {
 pub(crate) fn show(global: &Global, args: &Show) -> anyhow::Result<u8> {
     let path = Path::new(&args.what);
     if path.is_file() {
-        return show_bundle(path, args);
+        return show_bundle(global, path, args);
     }
-    let home = global.home()?;
+    let home = global.reading_home()?;
     let run = home.ledger().resolve(&args.what)?;
     if let Some(seq) = args.event {
         return one_event(&home.event(&run, seq)?, args.output.json);
@@ -85,8 +85,18 @@ pub(crate) fn show(global: &Global, args: &Show) -> anyhow::Result<u8> {
     Ok(HOLDS)
 }
 
-fn show_bundle(path: &Path, args: &Show) -> anyhow::Result<u8> {
-    let bundle = BundleView::read(path)?;
+fn show_bundle(global: &Global, path: &Path, args: &Show) -> anyhow::Result<u8> {
+    let mut bundle = BundleView::read(path)?;
+    if bundle.is_sealed()
+        && let Some(identities) = global.identities()?
+    {
+        bundle
+            .open(&identities)
+            .with_context(|| path.display().to_string())?;
+    }
+    if let Some(output) = &args.output_bundle {
+        avouch::write_file(output, &bundle.to_bytes()?)?;
+    }
     let events = || bundle.events();
     if let Some(seq) = args.event {
         for event in events() {

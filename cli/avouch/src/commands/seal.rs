@@ -9,8 +9,17 @@ use crate::args::Seal;
 use crate::output;
 
 pub(crate) fn run(global: &Global, args: &Seal) -> anyhow::Result<u8> {
-    let mut home = global.home()?;
+    // Ending a run writes an event, under the run's key.
+    let mut home = match args.interrupted {
+        true => global.reading_home()?,
+        false => global.showing_home(&args.disclose)?,
+    };
     let runs = chosen(&mut home, args)?;
+    if args.disclose.shows_fields() {
+        // Before anything is signed, not after.
+        runs.iter()
+            .try_for_each(|run| home.ledger().require_key(run.index))?;
+    }
     let passphrase = global.key_passphrase()?;
     let signer = home.signer(passphrase.as_ref())?;
     let bar = output::counter("events committed to".into());

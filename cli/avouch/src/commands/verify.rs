@@ -5,9 +5,10 @@ use std::io;
 use anyhow::Context;
 use avouch::verify::Options;
 
+use super::Global;
 use crate::args::Verify;
 
-pub(crate) fn run(args: &Verify) -> anyhow::Result<u8> {
+pub(crate) fn run(global: &Global, args: &Verify) -> anyhow::Result<u8> {
     let run = args
         .expect_run
         .as_deref()
@@ -29,7 +30,14 @@ pub(crate) fn run(args: &Verify) -> anyhow::Result<u8> {
         path: path.clone(),
         proofs: args.consistency.clone(),
     });
-    let mut answers = avouch::verify_files(&args.bundles, &args.trust, &options, state.as_ref())?;
+    let identities = global.identities()?;
+    let mut answers = avouch::verify_files_opened(
+        &args.bundles,
+        &args.trust,
+        &options,
+        state.as_ref(),
+        identities.as_ref(),
+    )?;
     if let Some(agent) = &args.agent {
         answers = answers.with_completeness(agent);
     }
