@@ -14,11 +14,19 @@ impl Desk {
     ///
     /// # Panics
     /// When it cannot be made, as everything here panics on what a test does not expect.
-    #[expect(clippy::unwrap_used)]
     pub fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
+        let desk = Self::bare();
         desk.ok(&["init"]);
         desk
+    }
+
+    /// Makes the folder alone.
+    ///
+    /// # Panics
+    /// As [`Desk::new`].
+    #[expect(clippy::unwrap_used)]
+    pub fn bare() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     /// A path in the folder.
