@@ -148,7 +148,7 @@ impl ConsistencyReceipt {
         let mut proof = Encoder::new();
         proof.array(3).uint(before.get()).uint(after.get());
         push_path(&mut proof, path);
-        Self::parse(&seal_proof(key, CONSISTENCY, proof.as_slice(), root))
+        Self::parse(&seal_proof(key, CONSISTENCY, proof.as_slice(), root)?)
     }
 
     /// Reads a stored receipt, refusing every encoding but the stored one.

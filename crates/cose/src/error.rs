@@ -52,6 +52,12 @@ pub enum Error {
         /// How much is allowed.
         limit: u128,
     },
+    /// A key that is kept elsewhere did not sign.
+    #[error("the key did not sign: {0}")]
+    Signer(String),
+    /// The payload of a key statement is not of its one form.
+    #[error("key statement: {0}")]
+    KeyStatement(&'static str),
     /// The message names another algorithm than its key has.
     #[error("signed with {message}, but the key is {key}")]
     AlgorithmMismatch {

@@ -1,6 +1,8 @@
 //! Keys, COSE signatures, signed statements, receipts and signed notes.
 //!
 //! - [`key`]: Ed25519 and P-256 keys, as PKCS#8 and SPKI PEM that openssl reads, and as COSE_Key.
+//! - [`key::Signer`]: whatever signs, wherever the key lives.
+//! - [`key_statement`]: an issuer's word about its keys: delegation, rotation, revocation.
 //! - [`statement`]: an issuer's COSE_Sign1 claim about one run, in the one form that is ever stored.
 //! - [`receipt`]: a log's COSE Receipt (RFC 9942) that an entry is in it.
 //! - [`note`] and [`checkpoint`]: C2SP signed notes, and a log's signed size and root.
@@ -37,6 +39,7 @@ pub mod cosignature;
 mod error;
 pub mod foreign;
 pub mod key;
+pub mod key_statement;
 mod lax;
 pub mod note;
 pub mod receipt;
@@ -49,7 +52,8 @@ pub use checkpoint::Checkpoint;
 pub use consistency::{ConsistencyProof, ConsistencyReceipt};
 pub use cosignature::{Cosigned, CosignerKey};
 pub use error::Error;
-pub use key::{Algorithm, KeyId, SigningKey, VerifyingKey};
+pub use key::{Algorithm, KeyId, Signer, SigningKey, VerifyingKey};
+pub use key_statement::{Grant, KeyAct, KeyStatement};
 pub use note::{Note, NoteKey};
 pub use receipt::{InclusionReceipt, Receipt};
 pub use sign1::{Sign, Sign1};

@@ -62,7 +62,7 @@ impl Receipt {
         let mut proof = Encoder::new();
         proof.array(3).uint(size.get()).uint(index.get());
         push_path(&mut proof, path);
-        Self::parse(&seal_proof(key, INCLUSION, proof.as_slice(), root))
+        Self::parse(&seal_proof(key, INCLUSION, proof.as_slice(), root)?)
     }
 
     /// Reads a stored receipt, refusing every encoding but the stored one.
@@ -118,7 +118,12 @@ impl Receipt {
 }
 
 /// Signs a receipt that carries one proof of the kind `label`, with the detached payload `root`.
-pub(crate) fn seal_proof(key: &SigningKey, label: i64, proof: &[u8], root: &Digest) -> Vec<u8> {
+pub(crate) fn seal_proof(
+    key: &SigningKey,
+    label: i64,
+    proof: &[u8],
+    root: &Digest,
+) -> Result<Vec<u8>, Error> {
     let mut protected = Encoder::new();
     protected.map(3);
     protected.int(ALG).int(key.algorithm().cose_id());

@@ -13,7 +13,7 @@ use avouch_cbor::{Encoder, Item, Kind};
 use avouch_merkle::{Digest, sha256};
 
 use crate::Error;
-use crate::key::{Algorithm, KeyId, SigningKey, VerifyingKey};
+use crate::key::{Algorithm, KeyId, Signer, VerifyingKey};
 use crate::stored::{
     ALG, CONTENT_TYPE, CWT_CLAIMS, Envelope, KID, Seal, content_at, seal, sig_structure,
 };
@@ -47,9 +47,9 @@ impl Statement {
     ///
     /// # Errors
     /// [`Error::Form`] when a name is empty, over [`MAX_NAME`] bytes or holds control characters, or
-    /// when the whole would be over [`MAX_STATEMENT`] bytes.
+    /// when the whole would be over [`MAX_STATEMENT`] bytes; [`Error::Signer`] when the key does not sign.
     pub fn sign(
-        key: &SigningKey,
+        key: &dyn Signer,
         issuer: &str,
         subject: &str,
         issued_at: u64,
@@ -70,7 +70,7 @@ impl Statement {
             .int(IAT)
             .uint(issued_at);
         // An empty map is the one byte a0.
-        Self::parse(&seal(key, protected.as_slice(), &[0xa0], payload, false))
+        Self::parse(&seal(key, protected.as_slice(), &[0xa0], payload, false)?)
     }
 
     /// Reads a stored statement, refusing every encoding but the stored one.

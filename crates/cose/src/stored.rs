@@ -9,7 +9,7 @@ use core::ops::Range;
 use avouch_cbor::{Encoder, Item, Map};
 
 use crate::Error;
-use crate::key::{Algorithm, KeyId, SIGNATURE_LEN, SigningKey, VerifyingKey, is_high_s};
+use crate::key::{Algorithm, KeyId, SIGNATURE_LEN, Signer, VerifyingKey, is_high_s};
 
 /// CBOR tag of COSE_Sign1 (RFC 9052 section 2).
 const TAG_SIGN1: u64 = 18;
@@ -146,13 +146,13 @@ impl Seal {
 /// Signs `payload` and writes the stored form. `unprotected` is one encoded map; a detached payload is
 /// signed but not written.
 pub(crate) fn seal(
-    key: &SigningKey,
+    key: &dyn Signer,
     protected: &[u8],
     unprotected: &[u8],
     payload: &[u8],
     detached: bool,
-) -> Vec<u8> {
-    let signature = key.sign(&sig_structure(protected, payload));
+) -> Result<Vec<u8>, Error> {
+    let signature = key.try_sign(&sig_structure(protected, payload))?;
     let mut out = Encoder::with_capacity(protected.len() + unprotected.len() + payload.len() + 96);
     out.tag(TAG_SIGN1)
         .array(4)
@@ -164,7 +164,7 @@ pub(crate) fn seal(
         out.bytes(payload)
     };
     out.bytes(&signature);
-    out.into_vec()
+    Ok(out.into_vec())
 }
 
 /// The bytes that a COSE_Sign1 signature is over, with no external data (RFC 9052 section 4.4).

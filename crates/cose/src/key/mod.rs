@@ -2,6 +2,7 @@
 
 mod cose_key;
 mod encryption;
+mod signer;
 mod signing;
 mod verifying;
 
@@ -12,6 +13,7 @@ use core::str::FromStr;
 
 use crate::Error;
 
+pub use signer::{Signer, to_low_s};
 pub use signing::SigningKey;
 pub use verifying::VerifyingKey;
 pub(crate) use verifying::is_high_s;
