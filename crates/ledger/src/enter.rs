@@ -14,23 +14,19 @@ impl Ledger {
     /// is in the log already stays where it is.
     ///
     /// The log says that it was said, not that it is right: whose signature counts is for its readers to
-    /// judge. One by the ledger's own issuer must hold.
+    /// judge. One by a key of the ledger's own issuer must hold; what is said of the issuer's keys must be
+    /// said by one that may, since who may seal here follows from it.
     ///
     /// # Errors
     /// [`Error::RunStatement`] for a statement about a run, which only [`Ledger::seal`] enters;
     /// [`Error::RedactionStatement`] for a redaction, which only [`Ledger::erase`] does;
-    /// [`Error::WrongKey`]; [`Error::Cose`] if the issuer's signature does not hold.
+    /// [`Error::WrongKey`]; [`Error::Cose`] if the issuer's signature does not hold;
+    /// [`Error::NotEntered`] if the issuer's log does not let its signer say this.
     pub fn enter(&self, statement: &Statement, log_key: &SigningKey) -> Result<LeafIndex, Error> {
         let identity = self.identity();
         same_key("log", &identity.log_key, log_key)?;
         if statement.content_type() == MANIFEST_CONTENT_TYPE {
             return Err(Error::RunStatement);
-        }
-        if statement.key_id() == identity.issuer_key.id() {
-            statement.verify(&identity.issuer_key)?;
-            if statement.content_type() == REDACTION_CONTENT_TYPE {
-                return Err(Error::RedactionStatement);
-            }
         }
         let tx = self.begin(TransactionBehavior::Immediate)?;
         let id = statement.statement_id();
@@ -38,6 +34,18 @@ impl Ledger {
             return Ok(known.log_index);
         }
         let mut log = Log::open(&tx, identity)?;
+        if let Some(standing) = log.keys.get(&statement.key_id()) {
+            statement.verify(&standing.key)?;
+            if statement.content_type() == REDACTION_CONTENT_TYPE {
+                return Err(Error::RedactionStatement);
+            }
+        }
+        let at = log.leaves.next_index();
+        let admitted = log.keys.admit(statement, &identity.issuer, at);
+        admitted.map_err(|why| Error::NotEntered {
+            subject: statement.subject().into(),
+            why,
+        })?;
         let log_index = log.append(statement, None)?;
         log.sign_checkpoint(log_key)?;
         tx.commit()?;

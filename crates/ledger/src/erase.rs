@@ -82,7 +82,6 @@ impl Ledger {
         sealer: &Sealer<'_>,
     ) -> Result<Erased, Error> {
         let identity = self.identity();
-        same_key("issuer", &identity.issuer_key, sealer.issuer_key)?;
         same_key("log", &identity.log_key, sealer.log_key)?;
         let fields: BTreeSet<FieldPlace> = fields.iter().copied().collect();
         let marker = Marker::set(self.path())?;
@@ -109,6 +108,7 @@ impl Ledger {
     ) -> Result<Erased, Error> {
         let tx = self.begin(TransactionBehavior::Immediate)?;
         let mut log = Log::open(&tx, self.identity())?;
+        log.admit_sealer(sealer, &run.info.agent)?;
         let log_index = log.leaves.next_index();
         let erasing = Erasing {
             tx: &tx,

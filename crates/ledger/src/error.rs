@@ -75,6 +75,23 @@ pub enum Error {
         /// That run's name.
         run: String,
     },
+    /// The issuer's log does not let this key sign.
+    #[error("{why}; `avouch key status` shows which keys may sign what")]
+    KeyRefused {
+        /// Why not.
+        why: String,
+    },
+    /// A key that the issuer's log does not know.
+    #[error("key {0} is not one of the issuer's: the log holds no statement that makes it one")]
+    NotIssuers(KeyId),
+    /// A statement that the log may not hold.
+    #[error("the statement about {subject} cannot be entered in the log: {why}")]
+    NotEntered {
+        /// What it is about.
+        subject: String,
+        /// Why not.
+        why: String,
+    },
     /// No run is meant by these words.
     #[error("no run {0:?}: give a name, a run id, or at least 4 digits that one begins with")]
     NoSuchRun(String),

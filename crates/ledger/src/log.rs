@@ -1,12 +1,13 @@
 //! Reading the log: statements, checkpoints, receipts and proofs.
 
+use avouch_cose::key_statement::KEY_CONTENT_TYPE;
 use avouch_cose::{Checkpoint, NoteKey, Receipt, SigningKey, Statement, VerifyingKey};
 use avouch_merkle::{
     Digest, LeafIndex, NodeReader, TreeSize, consistency_from_nodes, hash_leaf,
     inclusion_from_nodes, root_from_inclusion,
 };
 use avouch_trace::{MANIFEST_CONTENT_TYPE, Manifest};
-use rusqlite::{Connection, OptionalExtension as _, Params, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
 
 use crate::cosignatures::with_cosignatures;
 use crate::{Error, Identity, Ledger, Place, RunIndex};
@@ -56,6 +57,11 @@ impl Ledger {
     /// The statement at a position in the log.
     pub fn statement_at(&self, log_index: LeafIndex) -> Result<Option<LogEntry>, Error> {
         entry_where(&self.conn, "log_index = ?1", [key(log_index.0)])
+    }
+
+    /// What the log holds beside statements about runs, in its order.
+    pub fn other_statements(&self) -> Result<Vec<LogEntry>, Error> {
+        entries_where(&self.conn, OTHER, [])
     }
 
     /// The statement with this id.
@@ -196,6 +202,9 @@ pub(crate) fn statement_where(
     }
 }
 
+/// The condition for statements that are about no run, in the log's order.
+pub(crate) const OTHER: &str = "run IS NULL ORDER BY log_index";
+
 /// The first statement of any kind that meets the condition.
 pub(crate) fn entry_where(
     conn: &Connection,
@@ -205,12 +214,35 @@ pub(crate) fn entry_where(
     let sql = format!("SELECT log_index, stored FROM statements WHERE {condition}");
     let mut query = conn.prepare_cached(&sql)?;
     let mut rows = query.query(params)?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
+    rows.next()?.map(read_entry).transpose()
+}
+
+/// All statements of any kind that meet the condition.
+pub(crate) fn entries_where(
+    conn: &Connection,
+    condition: &str,
+    params: impl Params,
+) -> Result<Vec<LogEntry>, Error> {
+    let sql = format!("SELECT log_index, stored FROM statements WHERE {condition}");
+    let mut query = conn.prepare_cached(&sql)?;
+    let mut rows = query.query(params)?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        entries.push(read_entry(row)?);
+    }
+    Ok(entries)
+}
+
+/// Reads a row of `log_index, stored`.
+fn read_entry(row: &Row<'_>) -> Result<LogEntry, Error> {
     let log_index: i64 = row.get(0)?;
     let stored = row.get_ref(1)?.as_blob().unwrap_or_default();
-    parse_statement(LeafIndex(log_index as u64), stored).map(Some)
+    parse_statement(LeafIndex(log_index as u64), stored)
+}
+
+/// Whether a statement is about one of the issuer's keys.
+pub(crate) fn is_about_key(statement: &Statement) -> bool {
+    statement.content_type() == KEY_CONTENT_TYPE
 }
 
 /// Reads the `stored` column. The signature is not checked here.

@@ -12,6 +12,7 @@ use avouch_trace::Manifest;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
+use crate::issuer_keys::IssuerKeys;
 use crate::log::{key, open_checkpoint, parse_statement};
 use crate::progress::Meter;
 use crate::{Error, Identity, Ledger, LogEntry, Place, Progress, RunIndex, Stage, run_tree};
@@ -132,11 +133,12 @@ impl Rescue<'_> {
         };
         let mut recovered = Recovered::default();
         let mut leaves = Frontier::new();
+        let mut keys = IssuerKeys::first(self.identity);
         let mut signed = signed.into_iter().peekable();
         let mut meter = Meter::new(Stage::Statements, last.0, progress);
         while leaves.size() < last {
             let index = leaves.next_index();
-            let (logged, found) = self.statement(index)?;
+            let (logged, found) = self.statement(index, &mut keys)?;
             recovered.from_published += u64::from(found);
             for (table, columns) in [("tombstones", 4), ("erased_blobs", 3)] {
                 let only = format!("WHERE log_index = {}", key(index.0));
@@ -261,7 +263,11 @@ impl Rescue<'_> {
     }
 
     /// The statement at this index, and whether it came from what was published.
-    fn statement(&self, index: LeafIndex) -> Result<(LogEntry, bool), Error> {
+    fn statement(
+        &self,
+        index: LeafIndex,
+        keys: &mut IssuerKeys,
+    ) -> Result<(LogEntry, bool), Error> {
         let sql = "SELECT stored FROM statements WHERE log_index = ?1";
         let stored: Option<Vec<u8>> = self
             .old
@@ -284,9 +290,11 @@ impl Rescue<'_> {
         for (bytes, found) in candidates {
             // Another key's signature is not ours to check; the root that the log signed decides.
             if let Ok(logged) = parse_statement(index, &bytes)
-                && ((logged.manifest.is_none()
-                    && logged.statement.key_id() != self.identity.issuer_key.id())
-                    || logged.statement.verify(&self.identity.issuer_key).is_ok())
+                && match &logged.manifest {
+                    Some(manifest) => keys.check(&logged.statement, Some(&manifest.agent)),
+                    None => keys.admit(&logged.statement, &self.identity.issuer, index),
+                }
+                .is_ok()
             {
                 return Ok((logged, found));
             }

@@ -204,6 +204,7 @@ CREATE TABLE statements (
   stored       BLOB NOT NULL, -- COSE_Sign1
   CHECK ((run IS NULL) = (agent IS NULL))
 ) STRICT;
+CREATE INDEX statements_other ON statements (log_index) WHERE run IS NULL;
 CREATE INDEX statements_by_agent ON statements (agent, log_index);
 CREATE TRIGGER statements_no_update BEFORE UPDATE ON statements
 BEGIN SELECT RAISE(ABORT, 'statements is append-only'); END;

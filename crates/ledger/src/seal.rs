@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use avouch_cose::{Checkpoint, SigningKey, Statement};
+use avouch_cose::{Checkpoint, Signer, SigningKey, Statement};
 use avouch_merkle::{Digest, Frontier, LeafIndex, TreeSize, frontier_from_nodes, hash_leaf};
 use avouch_trace::{MANIFEST_CONTENT_TYPE, agent_chain_start};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use crate::issuer_keys::IssuerKeys;
 use crate::journal::last_event;
 use crate::log::{
     Nodes, key, last_checkpoint, log_size, parse_statement, same_key, statement_where,
@@ -19,8 +20,8 @@ use crate::{Error, Identity, Ledger, Place, Progress, RunIndex, RunInfo, Stage, 
 /// Who seals, and when.
 #[derive(Clone, Copy, Debug)]
 pub struct Sealer<'a> {
-    /// The key that the ledger's issuer signs statements with.
-    pub issuer_key: &'a SigningKey,
+    /// A key that may sign the issuer's statements: its own, or one that it delegated to in this log.
+    pub issuer_key: &'a dyn Signer,
     /// The key that the ledger's log signs checkpoints with.
     pub log_key: &'a SigningKey,
     /// When the statements are issued, in seconds since the Unix epoch.
@@ -48,7 +49,8 @@ impl Ledger {
     /// processes that seal at once do so one after the other.
     ///
     /// # Errors
-    /// [`Error::RunOpen`] if a run has not ended, [`Error::WrongKey`] if a key is not the ledger's, and
+    /// [`Error::RunOpen`] if a run has not ended, [`Error::WrongKey`] if a key is not the ledger's,
+    /// [`Error::KeyRefused`] if the issuer's log does not let this key speak for an agent, and
     /// [`Error::Corrupt`] if the journal or the log are not what they were: nothing is signed then.
     pub fn seal(
         &self,
@@ -57,7 +59,6 @@ impl Ledger {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Vec<Sealed>, Error> {
         let identity = self.identity();
-        same_key("issuer", &identity.issuer_key, sealer.issuer_key)?;
         same_key("log", &identity.log_key, sealer.log_key)?;
         let tx = self.begin(TransactionBehavior::Immediate)?;
         let mut log = Log::open(&tx, identity)?;
@@ -81,6 +82,8 @@ pub(crate) struct Log<'t> {
     tx: &'t Transaction<'t>,
     identity: &'t Identity,
     pub(crate) leaves: Frontier,
+    /// Who may sign.
+    pub(crate) keys: IssuerKeys,
     /// Where the agents stand whose statements were read and verified, or made, in this transaction.
     agents: HashMap<String, Standing>,
 }
@@ -109,6 +112,7 @@ impl<'t> Log<'t> {
             tx,
             identity,
             leaves,
+            keys: IssuerKeys::read(tx, identity)?,
             agents: HashMap::new(),
         })
     }
@@ -129,6 +133,7 @@ impl<'t> Log<'t> {
         }
         let (_, info, _) =
             stored_run(self.tx, run)?.ok_or_else(|| Error::NoSuchRun(run.to_string()))?;
+        self.admit_sealer(sealer, &info.agent)?;
         let (previous, chain_start) = match self.agents.get(&info.agent) {
             Some(standing) => *standing,
             None => self.agent(&info.agent)?,
@@ -156,18 +161,30 @@ impl<'t> Log<'t> {
         })
     }
 
+    /// Refuses a key that may not sign about this agent's runs now.
+    pub(crate) fn admit_sealer(&self, sealer: &Sealer<'_>, agent: &str) -> Result<(), Error> {
+        let given = sealer.issuer_key.id();
+        if self.keys.get(&given).is_none() {
+            return Err(Error::WrongKey {
+                role: "issuer",
+                expected: self.keys.current().id(),
+                given,
+            });
+        }
+        let allowed = self.keys.may_sign(&given, Some(agent), sealer.iat);
+        allowed.map_err(|why| Error::KeyRefused { why })
+    }
+
     /// Where the agent stands by the log.
     fn agent(&self, agent: &str) -> Result<Standing, Error> {
         let condition = "agent = ?1 ORDER BY log_index DESC LIMIT 1";
         let Some(last) = statement_where(self.tx, condition, [agent])? else {
             return Ok((None, agent_chain_start(&self.identity.issuer, agent)));
         };
-        if let Err(error) = last.statement.verify(&self.identity.issuer_key) {
+        if let Err(error) = self.keys.verify(&last.statement) {
             let log_index = last.log_index.0;
-            return Err(Error::corrupt(
-                Place::Statement { log_index },
-                error.to_string(),
-            ));
+            let place = Place::Statement { log_index };
+            return Err(Error::corrupt(place, error.to_string()));
         }
         let id = last.statement.statement_id();
         Ok((Some(id), last.manifest.chain_head))

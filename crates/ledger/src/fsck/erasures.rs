@@ -1,12 +1,12 @@
 //! What was erased, against the statements that say so.
 
-use avouch_cose::VerifyingKey;
 use avouch_merkle::LeafIndex;
 use avouch_trace::{Body, REDACTION_CONTENT_TYPE, Redaction, Tombstone};
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::Counts;
 use crate::erase::{tombstones_at, tombstones_of};
+use crate::issuer_keys::IssuerKeys;
 use crate::journal::At;
 use crate::log::{entry_where, key};
 use crate::lookup::stored_run;
@@ -44,6 +44,7 @@ pub(super) fn check_all(
     identity: &Identity,
     counts: &mut Counts,
 ) -> Result<(), Error> {
+    let keys = IssuerKeys::read(conn, identity)?;
     let sql =
         "SELECT log_index FROM tombstones UNION SELECT log_index FROM erased_blobs ORDER BY 1";
     let mut query = conn.prepare(sql)?;
@@ -51,16 +52,16 @@ pub(super) fn check_all(
     let mut checked = 0;
     while let Some(row) = rows.next()? {
         let log_index = LeafIndex(row.get::<_, i64>(0)? as u64);
-        check_redaction(conn, &identity.issuer_key, log_index)?;
+        check_redaction(conn, &keys, log_index)?;
         checked += 1;
     }
     counts.redactions = checked;
-    check_no_others(conn, &identity.issuer_key)
+    check_no_others(conn, &keys)
 }
 
 fn check_redaction(
     conn: &Connection,
-    issuer: &VerifyingKey,
+    issuer: &IssuerKeys,
     log_index: LeafIndex,
 ) -> Result<(), Error> {
     let wrong = |rule: &str| {
@@ -96,17 +97,17 @@ fn check_redaction(
 }
 
 /// The redaction that an entry is, if the issuer signed it.
-fn redaction(entry: &LogEntry, issuer: &VerifyingKey) -> Option<Redaction> {
+fn redaction(entry: &LogEntry, issuer: &IssuerKeys) -> Option<Redaction> {
     let LogEntry { statement, .. } = entry;
     let redaction = Redaction::decode(statement.payload()).ok()?;
     (statement.content_type() == REDACTION_CONTENT_TYPE
         && statement.subject() == redaction.run.subject()
-        && statement.verify(issuer).is_ok())
+        && issuer.verify(statement).is_ok())
     .then_some(redaction)
 }
 
 /// No redaction by the issuer is without its tombstones.
-fn check_no_others(conn: &Connection, issuer: &VerifyingKey) -> Result<(), Error> {
+fn check_no_others(conn: &Connection, issuer: &IssuerKeys) -> Result<(), Error> {
     let sql = "SELECT log_index FROM statements WHERE run IS NULL
                AND log_index NOT IN (SELECT log_index FROM tombstones) ORDER BY log_index";
     let mut query = conn.prepare(sql)?;

@@ -6,12 +6,13 @@ use rusqlite::Connection;
 use super::{Counts, erasures};
 use crate::blobs::check_references;
 use crate::crypt::sealed_part;
+use crate::issuer_keys::IssuerKeys;
 use crate::journal::{in_the_clear, last_event, read_body};
 use crate::log::{LoggedStatement, statement_where};
 use crate::progress::Meter;
 use crate::run::{COLUMNS, read};
 use crate::walk::{Commitment, Walk};
-use crate::{Error, Identity, Ledger, Place, Progress, RunIndex, RunInfo, Stage, run_tree};
+use crate::{Error, Ledger, Place, Progress, RunIndex, RunInfo, Stage, run_tree};
 
 /// Every row of `runs` follows the one before it, and has the digest of all up to it.
 pub(super) fn check_runs(
@@ -58,10 +59,11 @@ pub(super) fn check_events(
     let mut meter = Meter::new(Stage::Events, total, progress);
     let mut query = conn.prepare(&format!("SELECT {COLUMNS} FROM runs ORDER BY idx"))?;
     let mut rows = query.query([])?;
+    let keys = IssuerKeys::read(conn, ledger.identity())?;
     let mut last = RunIndex(0);
     while let Some(row) = rows.next()? {
         let (index, info, _) = read(row)?;
-        check_run(conn, ledger, (index, &info), counts, &mut meter)?;
+        check_run(conn, (ledger, &keys), (index, &info), counts, &mut meter)?;
         last = index;
     }
     check_no_strays(conn, last)
@@ -69,7 +71,7 @@ pub(super) fn check_events(
 
 fn check_run(
     conn: &Connection,
-    ledger: &Ledger,
+    (ledger, keys): (&Ledger, &IssuerKeys),
     (index, info): (RunIndex, &RunInfo),
     counts: &mut Counts,
     meter: &mut Meter<'_>,
@@ -120,7 +122,7 @@ fn check_run(
         meter.tick();
     }
     match logged? {
-        Some(logged) => check_sealed(ledger.identity(), index, info, &walk, &logged)?,
+        Some(logged) => check_sealed(keys, index, info, &walk, &logged)?,
         // Nodes are stored when the run is sealed.
         None => nodes.clear(),
     }
@@ -130,7 +132,7 @@ fn check_run(
 
 /// The run is the one that its statement signs.
 fn check_sealed(
-    identity: &Identity,
+    keys: &IssuerKeys,
     index: RunIndex,
     info: &RunInfo,
     walk: &Walk<'_>,
@@ -139,7 +141,7 @@ fn check_sealed(
     let log_index = logged.log_index.0;
     let statement = |rule: &str| Err(Error::corrupt(Place::Statement { log_index }, rule));
     // A manifest that nobody signed says nothing about the run.
-    if let Err(error) = logged.statement.verify(&identity.issuer_key) {
+    if let Err(error) = keys.verify(&logged.statement) {
         return statement(&error.to_string());
     }
     if logged.manifest.run != info.id {

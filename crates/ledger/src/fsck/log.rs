@@ -9,6 +9,7 @@ use avouch_trace::agent_chain_start;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{Counts, count};
+use crate::issuer_keys::IssuerKeys;
 use crate::log::{
     LogEntry, LoggedStatement, Nodes, key, last_checkpoint, open_checkpoint, parse_statement,
     statement_where,
@@ -28,6 +29,7 @@ pub(super) fn check(
     let mut meter = Meter::new(Stage::Statements, count(conn, "statements")?, progress);
     let mut checkpoints = Checkpoints::new(conn, identity)?;
     let mut leaves = Frontier::new();
+    let mut keys = IssuerKeys::first(identity);
     let sql =
         "SELECT log_index, statement_id, run, agent, stored FROM statements ORDER BY log_index";
     let mut query = conn.prepare(sql)?;
@@ -43,7 +45,7 @@ pub(super) fn check(
             run: row.get::<_, Option<i64>>(2)?.map(RunIndex),
             agent: row.get(3)?,
         };
-        check_entry(conn, identity, &logged, &columns)?;
+        check_entry(conn, identity, &mut keys, &logged, &columns)?;
         push(conn, identity, &mut leaves, &logged, counts)?;
         counts.statements += 1;
         checkpoints.check(&leaves)?;
@@ -70,6 +72,7 @@ struct Columns {
 fn check_entry(
     conn: &Connection,
     identity: &Identity,
+    keys: &mut IssuerKeys,
     entry: &LogEntry,
     columns: &Columns,
 ) -> Result<(), Error> {
@@ -78,16 +81,13 @@ fn check_entry(
         return wrong("column statement_id is not the statement's id");
     }
     match entry.clone().about_run() {
-        Ok(logged) => check_statement(conn, identity, &logged, columns),
+        Ok(logged) => check_statement(conn, identity, keys, &logged, columns),
         Err(_) if columns.run.is_some() || columns.agent.is_some() => {
             wrong("columns run and agent are set, but the statement is about no run")
         }
-        // Whose word another key's is, the log does not say: its root alone binds the statement.
-        Err(entry) if entry.statement.key_id() != identity.issuer_key.id() => Ok(()),
-        Err(entry) => match entry.statement.verify(&identity.issuer_key) {
-            Ok(()) => Ok(()),
-            Err(error) => wrong(&error.to_string()),
-        },
+        Err(entry) => keys
+            .admit(&entry.statement, &identity.issuer, entry.log_index)
+            .or_else(|why| wrong(&why)),
     }
 }
 
@@ -95,6 +95,7 @@ fn check_entry(
 fn check_statement(
     conn: &Connection,
     identity: &Identity,
+    keys: &IssuerKeys,
     logged: &LoggedStatement,
     columns: &Columns,
 ) -> Result<(), Error> {
@@ -104,8 +105,8 @@ fn check_statement(
         manifest,
     } = logged;
     let wrong = |rule: &str| Err(wrong(*log_index, rule));
-    if let Err(error) = statement.verify(&identity.issuer_key) {
-        return wrong(&error.to_string());
+    if let Err(why) = keys.check(statement, Some(&manifest.agent)) {
+        return wrong(&why);
     }
     if statement.issuer() != identity.issuer {
         return wrong("the statement is another issuer's");
