@@ -91,7 +91,7 @@ pub(crate) enum Command {
     Prove(crate::commands::prove::Prove),
     /// Check evidence against a trust policy, offline
     Verify(Verify),
-    /// Make, list, export and import keys
+    /// Make, list, split, delegate, rotate and revoke keys
     #[command(subcommand)]
     Key(Key),
     /// Publish the transparency log, prove what is in it, and compare its checkpoints
@@ -139,8 +139,9 @@ pub(crate) struct Init {
     /// What the issuer's key signs with
     #[arg(long, value_enum, default_value_t = KeyType::Ed25519, conflicts_with = "issuer_key")]
     pub(crate) key_type: KeyType,
-    /// An existing issuer key (PKCS#8 PEM) to use in place of a new one
-    #[arg(long, value_name = "FILE")]
+    /// An existing issuer key to use in place of a new one: a PKCS#8 PEM file, or a token's key by its
+    /// PKCS#11 URI
+    #[arg(long, value_name = "FILE|URI")]
     pub(crate) issuer_key: Option<PathBuf>,
     /// Encrypt the private keys with a passphrase
     #[arg(long)]
@@ -270,6 +271,9 @@ pub(crate) struct Seal {
     /// 'kind=tool-call|tool-result field=input; seq=0..3 headers'
     #[arg(long, value_name = "SELECTION", default_value = "none")]
     pub(crate) disclose: Selection,
+    /// Sign with this key: a name in the home, or a token's PKCS#11 URI; the issuer's of today when absent
+    #[arg(long, value_name = "NAME|URI")]
+    pub(crate) key: Option<String>,
     /// Also seal runs whose recorder is gone: end them with a run-end that says so
     #[arg(long)]
     pub(crate) interrupted: bool,
@@ -346,6 +350,18 @@ pub(crate) enum Key {
     Combine(crate::commands::escrow::Combine),
     /// Say whether a share is the one that its set was made with. Exit codes: 0 it is; 1 it is not
     ShareCheck(crate::commands::escrow::ShareCheck),
+    /// Keep a key that stays on a PKCS#11 token under a name
+    Link(crate::commands::key_life::Link),
+    /// Let another key sign in the issuer's name, within limits; entered in the log
+    Delegate(crate::commands::key_life::Delegate),
+    /// Put a new key in the place of the one that says so; entered in the log
+    Rotate(crate::commands::key_life::Rotate),
+    /// Say from when a key does not count; entered in the log
+    Revoke(crate::commands::key_life::Revoke),
+    /// Name the key that may put a new one in the issuer's place; entered in the log
+    Recovery(crate::commands::key_life::Recovery),
+    /// Show which keys may sign what, as the log has it
+    Status(Json),
 }
 
 #[derive(Subcommand)]

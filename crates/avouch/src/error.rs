@@ -65,6 +65,28 @@ pub enum Error {
         /// The public file.
         path: PathBuf,
     },
+    /// A key on a token that cannot be used.
+    #[error("{uri}: {why}")]
+    Token {
+        /// The key's URI, which has no PIN.
+        uri: String,
+        /// Why not.
+        why: String,
+    },
+    /// A PKCS#11 URI.
+    #[error(transparent)]
+    TokenUri(#[from] crate::UriError),
+    /// None of the keys here is the one that signs for the issuer now.
+    #[error("none of the keys in {} is the issuer's key of today, {id}; `avouch key status` shows them", dir.display())]
+    NoIssuerKey {
+        /// The key's id.
+        id: avouch_cose::KeyId,
+        /// The home.
+        dir: PathBuf,
+    },
+    /// Not a time.
+    #[error("{0:?} is not a time like 2026-11-01T00:00:00Z")]
+    Time(String),
     /// A share, or a set's commitments, that is refused.
     #[error("{}: {source}", path.display())]
     Share {

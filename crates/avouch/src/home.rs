@@ -10,10 +10,10 @@ use avouch_ledger::{BUSY_TIMEOUT, Identity, Ledger};
 use avouch_privacy::{Identities, Recipient};
 
 use crate::encrypted::STORE_IDENTITY;
-use crate::keys::{KeyStore, Secret};
+use crate::keys::{KeyInfo, KeyStore, Secret};
 use crate::random::Randomness;
 use crate::scan::Scan;
-use crate::{Error, ScanMode, ScanReport, Scanner, durable};
+use crate::{Error, ScanMode, ScanReport, Scanner, TokenUri, durable};
 
 pub(crate) const LEDGER: &str = "ledger.db";
 const KEYS: &str = "keys";
@@ -40,6 +40,8 @@ pub struct InitOptions {
     /// Encrypts field values and blobs in the ledger to these recipients; to an identity that is made for it, and
     /// kept with the keys, where there are none.
     pub encrypt_to: Option<Vec<Recipient>>,
+    /// A token's key to use in place of a new one.
+    pub issuer_token: Option<TokenUri>,
     /// Encrypts the private keys on disk, and opens `issuer_pem` if that is encrypted.
     pub passphrase: Option<Secret>,
 }
@@ -54,7 +56,7 @@ pub struct Home {
 
 /// The private keys of a home, unlocked.
 pub struct Signer {
-    pub(crate) issuer: SigningKey,
+    pub(crate) issuer: Box<dyn avouch_cose::Signer>,
     pub(crate) log: SigningKey,
 }
 
@@ -149,13 +151,38 @@ impl Home {
         self.dir.join(TRUST)
     }
 
-    /// Opens the private keys, for sealing and for making bundles.
+    /// Opens the private keys, for sealing and for making bundles: the issuer's of today, and the log's.
     pub fn signer(&self, passphrase: Option<&Secret>) -> Result<Signer, Error> {
+        self.signer_with(None, passphrase)
+    }
+
+    /// The same with another key that may speak for the issuer: one of the home's, by name, or a token's, by
+    /// its PKCS#11 URI.
+    pub fn signer_with(
+        &self,
+        key: Option<&str>,
+        passphrase: Option<&Secret>,
+    ) -> Result<Signer, Error> {
         let keys = self.keys();
+        let issuer = match key {
+            Some(key) => keys.signer(key, passphrase)?,
+            None => keys.signer(&self.current_key()?, passphrase)?,
+        };
         Ok(Signer {
-            issuer: keys.open(ISSUER_KEY, passphrase)?,
+            issuer,
             log: keys.open(LOG_KEY, passphrase)?,
         })
+    }
+
+    /// Whether signing with this key of the home's (the issuer's of today if `None`) takes a passphrase.
+    pub fn needs_passphrase(&self, key: Option<&str>) -> Result<bool, Error> {
+        let keys = self.keys();
+        let encrypted = match key {
+            Some(key) if TokenUri::is_uri(key) => false,
+            Some(key) => keys.info(key)?.encrypted,
+            None => keys.info(&self.current_key()?)?.encrypted,
+        };
+        Ok(encrypted || keys.info(LOG_KEY)?.encrypted)
     }
 }
 
@@ -170,16 +197,29 @@ fn finish_erasure(ledger: &Ledger) -> Result<(), Error> {
     }
 }
 
-/// Whether keys in this home ask for a passphrase.
-pub fn needs_passphrase(dir: impl AsRef<Path>) -> Result<bool, Error> {
-    let keys = KeyStore::new(dir.as_ref().join(KEYS));
-    Ok(keys.info(ISSUER_KEY)?.encrypted || keys.info(LOG_KEY)?.encrypted)
+#[cfg(feature = "pkcs11")]
+fn link_token(keys: &KeyStore, options: &InitOptions) -> Result<KeyInfo, Error> {
+    match &options.issuer_token {
+        Some(uri) => keys.link_token(ISSUER_KEY, uri),
+        None => keys.info(ISSUER_KEY),
+    }
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn link_token(keys: &KeyStore, options: &InitOptions) -> Result<KeyInfo, Error> {
+    if let Some(uri) = &options.issuer_token {
+        let why = "this program was built without PKCS#11".into();
+        let uri = uri.to_string();
+        return Err(Error::Token { uri, why });
+    }
+    keys.info(ISSUER_KEY)
 }
 
 fn build(dir: &Path, options: &InitOptions) -> Result<(), Error> {
     let keys = KeyStore::new(dir.join(KEYS));
     let passphrase = options.passphrase.as_ref();
     let issuer = match &options.issuer_pem {
+        _ if options.issuer_token.is_some() => link_token(&keys, options)?,
         Some(pem) => keys.import(ISSUER_KEY, pem, passphrase, passphrase)?,
         None => {
             let algorithm = options.algorithm.unwrap_or(Algorithm::Ed25519);

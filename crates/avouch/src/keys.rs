@@ -6,12 +6,14 @@ use std::io::ErrorKind;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "pkcs11")]
+use avouch_cose::Signer as _;
 use avouch_cose::{Algorithm, SigningKey, VerifyingKey};
 use avouch_escrow::{Secret as EscrowSecret, SecretKind};
 use zeroize::Zeroizing;
 
 use crate::random::os_random;
-use crate::{Error, durable};
+use crate::{Error, TokenUri, durable};
 
 /// Secret text (a passphrase, a private key's PEM): wiped from memory when dropped, and never printed.
 #[derive(Clone)]
@@ -40,6 +42,7 @@ impl fmt::Debug for Secret {
 
 const PRIVATE: &str = "pem";
 const PUBLIC: &str = "pub.pem";
+const TOKEN: &str = "pkcs11";
 /// Bounds what is read before it is known to be a key.
 const MAX_KEY_FILE: u64 = 64 * 1024;
 
@@ -58,6 +61,8 @@ pub struct KeyInfo {
     pub public: VerifyingKey,
     /// Whether the private half is encrypted.
     pub encrypted: bool,
+    /// The token that holds the private half (a PKCS#11 URI), if no file does.
+    pub token: Option<String>,
 }
 
 impl KeyStore {
@@ -149,6 +154,7 @@ impl KeyStore {
             name: name.to_owned(),
             public,
             encrypted: passphrase.is_some(),
+            token: None,
         })
     }
 
@@ -165,7 +171,8 @@ impl KeyStore {
             let file = entry.file_name().to_string_lossy().into_owned();
             let name = file
                 .strip_suffix(".pem")
-                .filter(|name| !name.ends_with(".pub"));
+                .filter(|name| !name.ends_with(".pub"))
+                .or_else(|| file.strip_suffix(".pkcs11"));
             names.extend(name.map(str::to_owned));
         }
         names.sort();
@@ -174,11 +181,16 @@ impl KeyStore {
 
     /// What is known of one key.
     pub fn info(&self, name: &str) -> Result<KeyInfo, Error> {
-        let pem = self.read_private(name)?;
+        let token = self.token(name)?;
+        let encrypted = match token {
+            Some(_) => false,
+            None => self.read_private(name)?.contains("ENCRYPTED PRIVATE KEY"),
+        };
         Ok(KeyInfo {
             name: name.to_owned(),
             public: VerifyingKey::from_pem(&self.export(name)?)?,
-            encrypted: pem.contains("ENCRYPTED PRIVATE KEY"),
+            encrypted,
+            token: token.map(|uri| uri.to_string()),
         })
     }
 
@@ -187,6 +199,66 @@ impl KeyStore {
         check_name(name)?;
         let path = self.path(name, PUBLIC);
         fs::read_to_string(&path).map_err(|source| self.missing(name, &path, source))
+    }
+
+    /// Keeps a token's key under a name: its URI, which has no PIN, and its public half.
+    #[cfg(feature = "pkcs11")]
+    pub fn link_token(&self, name: &str, uri: &TokenUri) -> Result<KeyInfo, Error> {
+        check_name(name)?;
+        let public = crate::TokenKey::open(uri)?.verifying_key();
+        let private = self.path(name, PRIVATE);
+        if private.exists() {
+            return Err(Error::Exists { path: private });
+        }
+        fs::create_dir_all(&self.dir).map_err(|source| Error::io(&self.dir, source))?;
+        let text = format!("{uri}\n");
+        let path = self.path(name, TOKEN);
+        durable::create_new(&path, text.as_bytes(), durable::Access::OwnerOnly)?;
+        durable::replace(&self.path(name, PUBLIC), public.to_pem().as_bytes())?;
+        Ok(KeyInfo {
+            name: name.to_owned(),
+            public,
+            encrypted: false,
+            token: Some(uri.to_string()),
+        })
+    }
+
+    /// The token that holds this key, if one does.
+    fn token(&self, name: &str) -> Result<Option<TokenUri>, Error> {
+        check_name(name)?;
+        let path = self.path(name, TOKEN);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text.trim_end().parse()?)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::io(&path, source)),
+        }
+    }
+
+    /// Opens whatever signs under this name, or the token's key that a PKCS#11 URI names.
+    ///
+    /// # Errors
+    /// As [`KeyStore::open`], and [`Error::Token`].
+    pub fn signer(
+        &self,
+        name: &str,
+        passphrase: Option<&Secret>,
+    ) -> Result<Box<dyn avouch_cose::Signer>, Error> {
+        let uri = match TokenUri::is_uri(name) {
+            true => Some(name.parse()?),
+            false => self.token(name)?,
+        };
+        let Some(uri) = uri else {
+            return Ok(Box::new(self.open(name, passphrase)?));
+        };
+        let key = open_token(&uri)?;
+        let other = !TokenUri::is_uri(name)
+            && VerifyingKey::from_pem(&self.export(name)?)?.id() != key.id();
+        match other {
+            true => Err(Error::KeyPair {
+                path: self.path(name, PUBLIC),
+            }),
+            false => Ok(key),
+        }
     }
 
     /// Opens a private key. Refuses one that others can read, and one whose public file is another's.
@@ -235,6 +307,19 @@ impl KeyStore {
     fn path(&self, name: &str, extension: &str) -> PathBuf {
         self.dir.join(format!("{name}.{extension}"))
     }
+}
+
+#[cfg(feature = "pkcs11")]
+fn open_token(uri: &TokenUri) -> Result<Box<dyn avouch_cose::Signer>, Error> {
+    Ok(Box::new(crate::TokenKey::open(uri)?))
+}
+
+#[cfg(not(feature = "pkcs11"))]
+fn open_token(uri: &TokenUri) -> Result<Box<dyn avouch_cose::Signer>, Error> {
+    Err(Error::Token {
+        uri: uri.to_string(),
+        why: "this program was built without PKCS#11".into(),
+    })
 }
 
 /// The private key that a combined secret is.

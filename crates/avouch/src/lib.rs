@@ -19,6 +19,7 @@ mod escrow;
 mod export;
 mod home;
 mod ingest;
+mod key_life;
 mod keys;
 mod live_run;
 pub mod log;
@@ -33,6 +34,9 @@ mod seal;
 mod settlement;
 mod show;
 mod signed;
+#[cfg(feature = "pkcs11")]
+mod token;
+mod token_uri;
 mod view;
 
 pub use avouch_ingest::Draft;
@@ -47,7 +51,8 @@ pub use escrow::{
     write_secret,
 };
 pub use export::{ExportFormat, OCSF_VERSION, PREDICATE_TYPE};
-pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer, needs_passphrase};
+pub use home::{Home, ISSUER_KEY, InitOptions, LOG_KEY, Signer};
+pub use key_life::parse_time;
 pub use keys::{KeyInfo, KeyStore, Secret};
 pub use live_run::{Group, LiveRun};
 #[cfg(feature = "prove")]
@@ -58,6 +63,9 @@ pub use recover::Recovery;
 pub use scan::ScanReport;
 pub use settlement::{Decimal, Settlement, SettlementEntry, SettlementTotal, Settling};
 pub use show::BundleView;
+#[cfg(feature = "pkcs11")]
+pub use token::{MODULE_VARIABLE, PIN_FILE_VARIABLE, PIN_VARIABLE, TokenKey};
+pub use token_uri::{TokenUri, UriError};
 pub use view::{EventView, printable, time_text};
 
 pub use demo::demo;

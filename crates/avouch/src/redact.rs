@@ -24,7 +24,7 @@ impl Home {
         signer: &Signer,
     ) -> Result<Erased, Error> {
         let sealer = Sealer {
-            issuer_key: &signer.issuer,
+            issuer_key: signer.issuer.as_ref(),
             log_key: &signer.log,
             iat: now()?,
         };

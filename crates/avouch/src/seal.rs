@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use avouch_bundle::{Bundle, Disclosures};
+use avouch_cose::Statement;
 use avouch_ledger::{Progress, Run, Sealed, Sealer, State};
 
 use crate::home::{Signer, now};
@@ -28,7 +29,7 @@ impl Home {
         }
         let indices: Vec<_> = runs.iter().map(|run| run.index).collect();
         let sealer = Sealer {
-            issuer_key: &signer.issuer,
+            issuer_key: signer.issuer.as_ref(),
             log_key: &signer.log,
             iat: now()?,
         };
@@ -78,12 +79,18 @@ impl Home {
             let log = &signer.log;
             avouch_privacy::add_redactions(&self.ledger, run, shown, &checkpoint, log)?;
         }
+        let redactions = disclosures.iter().flat_map(|shown| &shown.redactions);
+        let mut signed_by = vec![logged.statement.key_id()];
+        for redacted in redactions {
+            signed_by.push(Statement::parse(&redacted.statement)?.key_id());
+        }
         Ok(Bundle {
             statement: logged.statement.as_bytes().to_vec(),
             receipts: vec![receipt.as_bytes().to_vec()],
             checkpoint: Some(checkpoint.note),
             disclosures,
             proofs: Vec::new(),
+            keys: self.key_evidence(&signed_by, signer)?,
         })
     }
 

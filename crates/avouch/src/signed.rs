@@ -60,12 +60,10 @@ impl SignedEvent<'_> {
 }
 
 impl Home {
-    /// A sealed run of the store: its statement is checked under the home's issuer key.
+    /// A sealed run of the store: its statement is checked under the issuer's key that signed it.
     pub(crate) fn signed_run(&self, run: &Run) -> Result<SignedRun<'_>, Error> {
         let logged = self.logged(run)?;
-        logged
-            .statement
-            .verify(&self.ledger.identity().issuer_key)?;
+        self.ledger.issuer_keys()?.verify(&logged.statement)?;
         Ok(SignedRun {
             statement: logged.statement,
             manifest: logged.manifest,

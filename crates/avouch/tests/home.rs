@@ -302,7 +302,7 @@ fn keys_of_either_kind_open_with_their_passphrase_only() {
             ..InitOptions::default()
         };
         let mut home = Home::init(dir.path().join("home"), &options).unwrap();
-        assert!(avouch::needs_passphrase(home.dir()).unwrap());
+        assert!(home.needs_passphrase(None).unwrap());
         assert!(home.signer(None).is_err());
         let wrong = avouch::Secret::new("battery staple".into());
         assert!(home.signer(Some(&wrong)).is_err());

@@ -9,8 +9,8 @@ use avouch_trace::{Event, Field};
 
 use crate::model::limit;
 use crate::{
-    Blobs, Bundle, DIGEST_HEAD, DIGEST_LEN, Disclosures, Error, MAGIC, MAX_BUNDLE_LEN, Openings,
-    Proof, Redacted, Shown, VERSION, disclosure, hash_only, section,
+    Blobs, Bundle, DIGEST_HEAD, DIGEST_LEN, Disclosures, Error, KeyEvidence, MAGIC, MAX_BUNDLE_LEN,
+    Openings, Proof, Redacted, Shown, VERSION, disclosure, hash_only, section,
 };
 
 impl Bundle {
@@ -95,6 +95,7 @@ fn read_bundle(item: Item<'_>) -> Result<Bundle, Error> {
             Ok(section::PROOFS) => {
                 bundle.proofs = some_of(value, "at least one proof", read_claims_proof)?;
             }
+            Ok(section::KEYS) => bundle.keys = Some(KeyEvidence::read(value)?),
             _ => {
                 return Err(Error::UnknownSection {
                     number,
@@ -272,14 +273,14 @@ fn read_blobs(item: Item<'_>) -> Result<Blobs, Error> {
     Ok(blobs)
 }
 
-fn shape(item: Item<'_>, expected: &'static str) -> Error {
+pub(crate) fn shape(item: Item<'_>, expected: &'static str) -> Error {
     Error::Shape {
         at: item.offset(),
         expected,
     }
 }
 
-fn array_of<'a>(item: Item<'a>, expected: &'static str) -> Result<Array<'a>, Error> {
+pub(crate) fn array_of<'a>(item: Item<'a>, expected: &'static str) -> Result<Array<'a>, Error> {
     item.as_array().ok_or_else(|| shape(item, expected))
 }
 
@@ -301,7 +302,7 @@ fn elements<'a, const N: usize>(
 }
 
 /// At least one element, each as `read` takes it.
-fn some_of<'a, T>(
+pub(crate) fn some_of<'a, T>(
     item: Item<'a>,
     expected: &'static str,
     read: impl Fn(Item<'a>) -> Result<T, Error>,
@@ -317,7 +318,7 @@ fn uint(item: Item<'_>, expected: &'static str) -> Result<u64, Error> {
     item.as_u64().ok_or_else(|| shape(item, expected))
 }
 
-fn bytes_of<'a>(item: Item<'a>, expected: &'static str) -> Result<&'a [u8], Error> {
+pub(crate) fn bytes_of<'a>(item: Item<'a>, expected: &'static str) -> Result<&'a [u8], Error> {
     item.as_bytes().ok_or_else(|| shape(item, expected))
 }
 

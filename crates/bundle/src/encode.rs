@@ -22,6 +22,7 @@ impl Bundle {
             self.checkpoint.is_some(),
             self.disclosures.is_some(),
             !self.proofs.is_empty(),
+            self.keys.is_some(),
         ];
         out.map(1 + optional.iter().filter(|present| **present).count());
         out.int(section::STATEMENT).bytes(&self.statement);
@@ -44,6 +45,10 @@ impl Bundle {
                 out.array(4).text(&proof.system).text(&proof.preset);
                 out.bytes(&proof.claims).bytes(&proof.proof);
             }
+        }
+        if let Some(keys) = &self.keys {
+            out.int(section::KEYS);
+            keys.write(&mut out);
         }
         seal(out.into_vec())
     }

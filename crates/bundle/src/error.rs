@@ -74,6 +74,9 @@ pub enum Error {
         /// What has no name.
         what: &'static str,
     },
+    /// Key statements without one.
+    #[error("the section of key statements has none: leave it out")]
+    NoKeyStatements,
     /// Disclosures that show nothing.
     #[error("the disclosures show no event: leave the section out")]
     NothingShown,

@@ -17,10 +17,12 @@ mod blobs;
 mod decode;
 mod encode;
 mod error;
+mod keys;
 mod model;
 
 pub use blobs::Blobs;
 pub use error::Error;
+pub use keys::{KeyEvidence, KeyLink, MAX_LINKS, MAX_OTHERS};
 pub use model::{Bundle, Disclosures, Openings, Proof, Redacted, Shown};
 
 /// The longest bundle, in bytes.
@@ -65,6 +67,7 @@ mod section {
     pub(crate) const CHECKPOINT: i64 = 3;
     pub(crate) const DISCLOSURES: i64 = 5;
     pub(crate) const PROOFS: i64 = 6;
+    pub(crate) const KEYS: i64 = 7;
 }
 
 /// The keys of the disclosures' map.

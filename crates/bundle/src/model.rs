@@ -8,7 +8,7 @@ use avouch_merkle::Digest;
 use avouch_trace::{Event, Field};
 
 use crate::{
-    Blobs, Error, MAX_CHECKPOINT_LEN, MAX_CLAIMS_LEN, MAX_FIELDS, MAX_PROOF_LEN,
+    Blobs, Error, KeyEvidence, MAX_CHECKPOINT_LEN, MAX_CLAIMS_LEN, MAX_FIELDS, MAX_PROOF_LEN,
     MAX_PROOF_PER_ITEM, MAX_PROOFS, MAX_RECEIPT_LEN, MAX_RECEIPTS, MAX_REDACTIONS,
     MAX_STATEMENT_LEN, MAX_SYSTEM_LEN,
 };
@@ -26,6 +26,8 @@ pub struct Bundle {
     pub disclosures: Option<Disclosures>,
     /// Proofs that claims hold for the run.
     pub proofs: Vec<Proof>,
+    /// What speaks for the key that signed the statement, and against it.
+    pub keys: Option<KeyEvidence>,
 }
 
 /// A proof that claims hold for the run of the statement.
@@ -129,6 +131,7 @@ impl Bundle {
         }
         limit("the number of proofs", self.proofs.len(), MAX_PROOFS)?;
         self.proofs.iter().try_for_each(Proof::check)?;
+        self.keys.as_ref().map_or(Ok(()), KeyEvidence::check)?;
         self.disclosures.as_ref().map_or(Ok(()), Disclosures::check)
     }
 }

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use avouch_bundle::{
-    Blobs, Bundle, Disclosures, Error, MAX_CHECKPOINT_LEN, MAX_RECEIPT_LEN, MAX_RECEIPTS,
-    MAX_STATEMENT_LEN, Openings, Proof, Shown,
+    Blobs, Bundle, Disclosures, Error, KeyEvidence, KeyLink, MAX_CHECKPOINT_LEN, MAX_RECEIPT_LEN,
+    MAX_RECEIPTS, MAX_STATEMENT_LEN, Openings, Proof, Shown,
 };
 use avouch_cbor::{Encoder, Item, Value};
 use avouch_merkle::{Digest, sha256};
@@ -70,6 +70,19 @@ fn full() -> Bundle {
             ..Disclosures::default()
         }),
         proofs: vec![proof("stark"), proof("another")],
+        keys: Some(KeyEvidence {
+            chain: vec![
+                KeyLink {
+                    statement: vec![10],
+                    logged: None,
+                },
+                KeyLink {
+                    statement: vec![11],
+                    logged: Some((vec![12], "another note\n".into())),
+                },
+            ],
+            others: vec![vec![13, 14]],
+        }),
     }
 }
 
@@ -164,7 +177,7 @@ fn a_file_that_was_cut_short_is_told_from_one_that_was_altered() {
 
 #[test]
 fn unknown_and_reserved_sections_are_refused_by_number() {
-    for number in [0, 4, 7, 1000] {
+    for number in [0, 4, 8, 1000] {
         let mut sections = Encoder::new();
         let known: &[u8] = &[0x01, 0x41, 0xab];
         let mut unknown = Encoder::new();
@@ -437,6 +450,7 @@ fn any_bundle() -> impl Strategy<Value = Bundle> {
                 checkpoint,
                 disclosures,
                 proofs: systems.iter().map(|system| proof(system)).collect(),
+                keys: None,
             }
         })
 }

@@ -52,6 +52,7 @@ pub use report::{
 use avouch_cose::Statement;
 pub use seen::{Evidence, MAX_SEEN_LEN, Seen, SeenError};
 
+use checks::keys::Authority;
 use judged::Findings;
 
 /// What the caller expects of the evidence, beside the policy.
@@ -109,14 +110,27 @@ fn verify_with(
     let statement = Statement::parse(&bundle.statement);
     // The log is looked at first, because witnesses may date the statement; its checks come second.
     let mut of_log = Findings::default();
-    let logged = checks::log::check(&bundle, statement.as_ref().ok(), policy, seen, &mut of_log);
+    let parsed = statement.as_ref().ok();
+    let mut seen = seen;
+    let of_seen = seen.as_mut().map(|(seen, now)| (&mut **seen, *now));
+    let logged = checks::log::check(&bundle, parsed, policy, of_seen, &mut of_log);
+    let authority = match parsed {
+        Some(statement) => checks::keys::judge(&bundle, statement, logged.seen_by, policy, seen),
+        None => Authority::none(),
+    };
     let mut findings = Findings::default();
-    let spoken =
-        checks::statement::check(statement, logged.seen_by, policy, options, &mut findings);
+    let spoken = checks::statement::check(
+        statement,
+        &authority,
+        logged.seen_by,
+        policy,
+        options,
+        &mut findings,
+    );
     findings.append(of_log);
     let (shown, agree) = checks::shown::check(
         disclosures,
-        &spoken,
+        (&spoken, &authority),
         policy,
         logged.checkpoint.as_ref(),
         &mut findings,

@@ -44,8 +44,8 @@ pub(crate) fn list(
     add("claims", rules(about, claims_required));
     add(
         "revocation",
-        "That the issuer's key is still good: revocations come from the trust policy, and their \
-         absence proves nothing."
+        "That the issuer's key is still good: revocations come from the trust policy, the state and the \
+         bundle, and their absence proves nothing."
             .into(),
     );
     let Some(about) = about else {

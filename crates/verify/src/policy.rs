@@ -26,6 +26,8 @@ pub struct Policy {
     pub(crate) issuers: Vec<Issuer>,
     pub(crate) logs: Vec<Log>,
     pub(crate) witnesses: Vec<CosignerKey>,
+    /// Keys that do not count from a time on, pinned or not.
+    pub(crate) revoked: Vec<(KeyId, Revoked)>,
     pub(crate) require: Require,
 }
 
@@ -39,6 +41,8 @@ pub(crate) struct Issuer {
     pub(crate) agents: Option<Vec<String>>,
     /// When the key stopped being the issuer's alone.
     pub(crate) revoked_from: Option<Revoked>,
+    /// The key that may put another in this one's place.
+    pub(crate) recovery: Option<VerifyingKey>,
 }
 
 /// A time from which a key does not count.
@@ -48,6 +52,15 @@ pub(crate) struct Revoked {
     pub(crate) text: String,
     /// Seconds since the Unix epoch, rounded down.
     pub(crate) from: i64,
+    /// The statement that says so, where it is not the policy that does.
+    pub(crate) said: Option<Said>,
+}
+
+/// A revocation, and who signed it.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) by: VerifyingKey,
+    pub(crate) statement: Vec<u8>,
 }
 
 /// A log, and the key that signs its checkpoints and receipts.
@@ -145,6 +158,24 @@ pub enum PolicyError {
         /// What stands there.
         text: String,
     },
+    /// An issuer's recovery key is not one.
+    #[error(
+        "the recovery key of issuer {issuer:?} is not a public key in PEM or base64 DER: {reason}"
+    )]
+    RecoveryKey {
+        /// The issuer's name.
+        issuer: String,
+        /// What is wrong with the key.
+        reason: String,
+    },
+    /// A revoked key, or the time from which it is, is none.
+    #[error("[[revoked]] {number}: {reason}")]
+    Revoked {
+        /// Which entry, from 1.
+        number: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A log's key is not one.
     #[error("the key of log {origin:?} is not a note verifier key (origin+hash+base64): {reason}")]
     LogKey {
@@ -221,6 +252,8 @@ struct File {
     #[serde(default)]
     witness: Vec<WitnessEntry>,
     #[serde(default)]
+    revoked: Vec<RevokedEntry>,
+    #[serde(default)]
     require: RequireEntry,
 }
 
@@ -231,6 +264,14 @@ struct IssuerEntry {
     key: String,
     agents: Option<Vec<String>>,
     revoked_from: Option<When>,
+    recovery: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokedEntry {
+    key_id: String,
+    from: When,
 }
 
 #[derive(Deserialize)]
@@ -305,6 +346,10 @@ impl Policy {
             .into_iter()
             .map(WitnessEntry::pin)
             .collect::<Result<Vec<_>, _>>()?;
+        let revoked = (1..)
+            .zip(file.revoked)
+            .map(|(number, entry)| entry.read(number))
+            .collect::<Result<Vec<_>, _>>()?;
         refuse_shared_keys(&issuers, &logs, &witnesses)?;
         if !witnesses.is_empty() && logs.is_empty() {
             return Err(PolicyError::WitnessesWithoutLog);
@@ -340,6 +385,7 @@ impl Policy {
             issuers,
             logs,
             witnesses,
+            revoked,
             require,
         })
     }
@@ -362,6 +408,28 @@ impl Policy {
     /// The pinned issuer whose key has this id.
     pub(crate) fn issuer(&self, id: &KeyId) -> Option<&Issuer> {
         self.issuers.iter().find(|issuer| issuer.id == *id)
+    }
+
+    /// The pinned key of this issuer with this id: its own, or (`true`) its recovery key.
+    pub(crate) fn key_of_issuer(
+        &self,
+        name: &str,
+        id: &KeyId,
+    ) -> Option<(&Issuer, VerifyingKey, bool)> {
+        self.issuers
+            .iter()
+            .filter(|issuer| issuer.name == name)
+            .find_map(|issuer| match issuer.recovery {
+                _ if issuer.id == *id => Some((issuer, issuer.key, false)),
+                Some(recovery) if recovery.id() == *id => Some((issuer, recovery, true)),
+                _ => None,
+            })
+    }
+
+    /// Whether a listed log or witness has this key.
+    pub(crate) fn is_of_log_or_witness(&self, id: &KeyId) -> bool {
+        let mut witnesses = self.witnesses.iter();
+        self.log(id).is_some() || witnesses.any(|witness| witness.key().id() == *id)
     }
 
     /// The pinned log whose key has this id.
@@ -387,24 +455,24 @@ impl IssuerEntry {
         if self.agents.as_ref().is_some_and(Vec::is_empty) {
             return Err(PolicyError::NoAgents(self.name));
         }
-        let revoked_from = self.revoked_from.map(|when| match when {
-            When::Native(time) => time.to_string(),
-            When::Text(text) => text,
-        });
-        let revoked_from = match revoked_from {
-            None => None,
-            Some(text) => match OffsetDateTime::parse(&text, &Rfc3339) {
-                Ok(time) => Some(Revoked {
+        let revoked_from = match self.revoked_from.map(When::read).transpose() {
+            Ok(revoked_from) => revoked_from,
+            Err(text) => {
+                return Err(PolicyError::RevokedFrom {
+                    issuer: self.name,
                     text,
-                    from: time.unix_timestamp(),
-                }),
-                Err(_) => {
-                    return Err(PolicyError::RevokedFrom {
-                        issuer: self.name,
-                        text,
-                    });
-                }
-            },
+                });
+            }
+        };
+        let recovery = self.recovery.as_deref().map(read_public_key).transpose();
+        let recovery = match recovery {
+            Ok(recovery) => recovery,
+            Err(reason) => {
+                return Err(PolicyError::RecoveryKey {
+                    issuer: self.name,
+                    reason,
+                });
+            }
         };
         Ok(Issuer {
             id: key.id(),
@@ -412,7 +480,40 @@ impl IssuerEntry {
             key,
             agents: self.agents,
             revoked_from,
+            recovery,
         })
+    }
+}
+
+impl When {
+    /// The time, or the text that is none.
+    fn read(self) -> Result<Revoked, String> {
+        let text = match self {
+            Self::Native(time) => time.to_string(),
+            Self::Text(text) => text,
+        };
+        match OffsetDateTime::parse(&text, &Rfc3339) {
+            Ok(time) => Ok(Revoked {
+                text,
+                from: time.unix_timestamp(),
+                said: None,
+            }),
+            Err(_) => Err(text),
+        }
+    }
+}
+
+impl RevokedEntry {
+    fn read(self, number: usize) -> Result<(KeyId, Revoked), PolicyError> {
+        let wrong = |reason| PolicyError::Revoked { number, reason };
+        let id: KeyId = self
+            .key_id
+            .parse()
+            .map_err(|error: avouch_cose::Error| wrong(error.to_string()))?;
+        let revoked = self.from.read();
+        let revoked = revoked
+            .map_err(|text| wrong(format!("{text:?} is not a time like 2026-11-01T00:00:00Z")))?;
+        Ok((id, revoked))
     }
 }
 
@@ -484,6 +585,13 @@ fn refuse_shared_keys(
     let owners = issuers
         .iter()
         .map(|issuer| (issuer.id, format!("issuer {:?}", issuer.name)));
+    let owners = owners.chain(issuers.iter().filter_map(|issuer| {
+        let recovery = issuer.recovery.as_ref()?;
+        Some((
+            recovery.id(),
+            format!("recovery key of issuer {:?}", issuer.name),
+        ))
+    }));
     let owners = owners.chain(
         logs.iter()
             .map(|log| (log.id, format!("log {:?}", log.origin()))),

@@ -95,6 +95,8 @@ pub enum CheckName {
     Issuer,
     /// The issuer's signature holds, under a key that is not revoked.
     Signature,
+    /// Key statements lead from a key that the policy pins to the one that signed.
+    KeyChain,
     /// The signed manifest is well formed and agrees with the statement around it.
     Manifest,
     /// The issuer may speak for this agent.
@@ -142,6 +144,7 @@ impl CheckName {
             Self::Statement => "statement",
             Self::Issuer => "issuer",
             Self::Signature => "signature",
+            Self::KeyChain => "key-chain",
             Self::Manifest => "manifest",
             Self::Agent => "agent",
             Self::ExpectedRun => "expected-run",
@@ -275,8 +278,8 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Report {
-    /// The check of this name. The `expected-` checks, `log-history`, `witnesses`, `redactions`, `disclosure`
-    /// and `claims` are there only when asked for, `proofs` only when there are any, all others always.
+    /// The check of this name. The `expected-` checks, `key-chain`, `log-history`, `witnesses`, `redactions`,
+    /// `disclosure` and `claims` are there only when asked for, `proofs` only when there are any, all others always.
     pub fn check(&self, name: CheckName) -> Option<&Check> {
         self.checks.iter().find(|check| check.name == name)
     }

@@ -6,11 +6,17 @@
 
 use std::collections::BTreeMap;
 
-use avouch_cose::{Checkpoint, ConsistencyProof, Note, NoteKey};
+use avouch_cose::{
+    Checkpoint, ConsistencyProof, KeyAct, KeyId, KeyStatement, Note, NoteKey, Statement,
+    VerifyingKey,
+};
 use avouch_merkle::{Digest, TreeSize, roots_from_consistency, sha256, verify_consistency};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::judged::Judged;
+use crate::policy::{Revoked, Said};
 use crate::text::time_text;
 
 /// The only version so far.
@@ -27,6 +33,8 @@ const MAX_SKEW: u64 = 600;
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     logs: BTreeMap<String, BTreeMap<u64, One>>,
+    /// Revocations by issuer and key: what was in one bundle holds for the next one too.
+    revoked: BTreeMap<(String, KeyId), RevokedRow>,
     proofs: Vec<ConsistencyProof>,
 }
 
@@ -69,6 +77,19 @@ pub struct SeenError(String);
 struct File {
     version: u32,
     seen: Vec<Row>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    revoked: Vec<RevokedRow>,
+}
+
+/// A revocation, with the key that signed it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokedRow {
+    at_s: u64,
+    by: String,
+    statement: String,
+    #[serde(skip)]
+    from: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -106,6 +127,10 @@ impl Seen {
             let checkpoint = Checkpoint::open(&row.note, &key).map_err(bad)?;
             seen.keep(&key, &row.note, &checkpoint, row.at_s);
         }
+        for row in file.revoked {
+            let (name, id, revoked) = row.read().map_err(wrong)?;
+            seen.keep_revocation(&name, &id, &revoked, row.at_s);
+        }
         Ok(seen)
     }
 
@@ -121,9 +146,50 @@ impl Seen {
         let file = File {
             version: VERSION,
             seen: rows.collect(),
+            revoked: self.revoked.values().cloned().collect(),
         };
         // Strings and numbers always serialise.
         serde_json::to_string_pretty(&file).unwrap_or_default() + "\n"
+    }
+
+    /// Keeps a revocation that counted: the earliest of each key. What the policy says is not kept.
+    pub(crate) fn keep_revocation(&mut self, name: &str, id: &KeyId, revoked: &Revoked, now: u64) {
+        let Some(said) = &revoked.said else {
+            return;
+        };
+        let key = (name.to_owned(), *id);
+        if self
+            .revoked
+            .get(&key)
+            .is_none_or(|was| was.from > revoked.from)
+        {
+            let row = RevokedRow {
+                at_s: now,
+                by: STANDARD.encode(said.by.to_der()),
+                statement: STANDARD.encode(&said.statement),
+                from: revoked.from,
+            };
+            self.revoked.insert(key, row);
+        }
+    }
+
+    /// The revocations of this issuer's keys.
+    pub(crate) fn revocations(&self, name: &str) -> Vec<(KeyId, Revoked)> {
+        let of_issuer = self
+            .revoked
+            .iter()
+            .filter(|((issuer, _), _)| issuer == name);
+        of_issuer
+            .map(|((_, id), row)| {
+                let text = time_text(u64::try_from(row.from).unwrap_or(0).saturating_mul(1000));
+                let revoked = Revoked {
+                    text,
+                    from: row.from,
+                    said: None,
+                };
+                (*id, revoked)
+            })
+            .collect()
     }
 
     /// Adds a proof of consistency between checkpoints, as `avouch log consistency` writes it. It is
@@ -258,6 +324,31 @@ impl Seen {
         while sizes.len() > MAX_PER_LOG {
             sizes.pop_first();
         }
+    }
+}
+
+impl RevokedRow {
+    /// Whose key is revoked from when; the signature must hold.
+    fn read(&self) -> Result<(String, KeyId, Revoked), String> {
+        let decode = |text: &str| STANDARD.decode(text).map_err(|error| error.to_string());
+        let wrong = |error: avouch_cose::Error| format!("a revocation: {error}");
+        let by = VerifyingKey::from_der(&decode(&self.by)?).map_err(wrong)?;
+        let bytes = decode(&self.statement)?;
+        let statement = Statement::parse(&bytes).map_err(wrong)?;
+        statement.verify(&by).map_err(wrong)?;
+        let said = KeyStatement::of(&statement).map_err(wrong)?;
+        let KeyAct::Revoke { from } = said.act else {
+            return Err("a revocation that revokes nothing".into());
+        };
+        let revoked = Revoked {
+            text: String::new(),
+            from: i64::try_from(from).unwrap_or(i64::MAX),
+            said: Some(Said {
+                by,
+                statement: bytes,
+            }),
+        };
+        Ok((statement.issuer().into(), said.key.id(), revoked))
     }
 }
 

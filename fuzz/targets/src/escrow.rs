@@ -1,5 +1,6 @@
-//! Shares in all of their forms, and the commitments to them.
+//! Shares in all of their forms, the commitments to them, and key statements.
 
+use avouch_cose::KeyStatement;
 use avouch_escrow::{Commitments, Secret, SecretKind, Share, split, text, words};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -31,6 +32,15 @@ pub(crate) fn commitments(data: &[u8]) -> bool {
         return false;
     };
     assert_eq!(commitments.to_string().as_bytes(), data);
+    true
+}
+
+/// A key statement's payload that is accepted has exactly one encoding.
+pub(crate) fn key_statement(data: &[u8]) -> bool {
+    let Ok(said) = KeyStatement::decode(data) else {
+        return false;
+    };
+    assert_eq!(said.encode(), data);
     true
 }
 

@@ -37,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("note", cose::note),
     ("log_proof", cose::log_proof),
     ("key", cose::key),
+    ("key_statement", escrow::key_statement),
     ("share", escrow::share),
     ("share_commitments", escrow::commitments),
     ("sign1", cose::sign1),

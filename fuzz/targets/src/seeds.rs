@@ -1,11 +1,11 @@
 //! Valid inputs to start from: a fuzzer that begins with them need not guess a signature.
 
-use avouch_bundle::{Bundle, Disclosures, Openings, Proof, Shown};
+use avouch_bundle::{Bundle, Disclosures, KeyEvidence, KeyLink, Openings, Proof, Shown};
 use avouch_cbor::Value;
 use avouch_claims::State;
 use avouch_cose::{
-    Algorithm, Checkpoint, ConsistencyProof, ConsistencyReceipt, CosignerKey, Note, NoteKey,
-    Receipt, SigningKey, Statement, TlogProof,
+    Algorithm, Checkpoint, ConsistencyProof, ConsistencyReceipt, CosignerKey, Grant, KeyAct,
+    KeyStatement, Note, NoteKey, Receipt, SigningKey, Statement, TlogProof,
 };
 use avouch_escrow::{text, words};
 use avouch_merkle::{
@@ -29,6 +29,25 @@ not_after = 1_800_000_000_000
 "#;
 const ISSUER: &str = "https://issuer.example";
 const LOG: &str = "log.example/seeds";
+
+/// One of each act.
+fn key_statements() -> Vec<Vec<u8>> {
+    let grant = Grant {
+        agents: Some(vec!["agent:a".into(), "agent:b".into()]),
+        until: Some(1_800_000_000),
+        hops: 2,
+    };
+    let acts = [
+        KeyAct::Delegate(grant),
+        KeyAct::Delegate(Grant::root()),
+        KeyAct::Rotate,
+        KeyAct::Revoke { from: 7 },
+        KeyAct::Recovery,
+    ];
+    let key = log_key().verifying_key();
+    let encode = |act| KeyStatement { key, act }.encode();
+    acts.into_iter().map(encode).collect()
+}
 
 /// Valid inputs of the target of this name; none where arbitrary bytes do as well.
 pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
@@ -62,6 +81,7 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
             run.receipt().as_bytes().to_vec(),
             run.consistency_receipt().as_bytes().to_vec(),
         ],
+        "key_statement" => key_statements(),
         "share" => {
             let (shares, _) = crate::escrow::seeds();
             vec![
@@ -87,10 +107,15 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
             .into_iter()
             .flat_map(key_files)
             .collect(),
-        "bundle" => [run.bundle(), full_bundle(), bundle_with_proof()]
-            .map(|bundle| bundle.encode().expect("a bundle"))
-            .to_vec(),
-        "verify" => [run.bundle(), full_bundle()]
+        "bundle" => [
+            run.bundle(),
+            full_bundle(),
+            bundle_with_proof(),
+            run.bundle_with_keys(),
+        ]
+        .map(|bundle| bundle.encode().expect("a bundle"))
+        .to_vec(),
+        "verify" => [run.bundle(), full_bundle(), run.bundle_with_keys()]
             .map(|bundle| bundle.encode().expect("a bundle"))
             .to_vec(),
         "policy" => vec![
@@ -329,6 +354,32 @@ impl Run {
         self.bundle_showing(&[0, 2], &[0, 2])
     }
 
+    /// Signed by a key that the issuer's key delegated to, with what is said of either.
+    fn bundle_with_keys(&self) -> Bundle {
+        let (root, delegate) = (key(Algorithm::Ed25519), key(Algorithm::P256));
+        let said = |act| {
+            let key = delegate.verifying_key();
+            let said = KeyStatement { key, act }.sign(&root, ISSUER, 1_800_000_000);
+            said.expect("a key statement").as_bytes().to_vec()
+        };
+        let logged = (
+            self.receipt().as_bytes().to_vec(),
+            self.checkpoint().to_string(),
+        );
+        let delegation = KeyLink {
+            statement: said(KeyAct::Delegate(Grant::root())),
+            logged: Some(logged),
+        };
+        Bundle {
+            statement: self.statement(Algorithm::P256).as_bytes().to_vec(),
+            keys: Some(KeyEvidence {
+                chain: vec![delegation],
+                others: vec![said(KeyAct::Revoke { from: 1 }), said(KeyAct::Rotate)],
+            }),
+            ..self.bundle()
+        }
+    }
+
     fn bundle_showing(&self, seqs: &[u64], fields: &[u64]) -> Bundle {
         let leaves: Vec<Digest> = self.events.iter().map(Event::leaf).collect();
         let indices = |numbers: &[u64]| numbers.iter().copied().map(LeafIndex).collect::<Vec<_>>();
@@ -357,6 +408,7 @@ impl Run {
                 ..Disclosures::default()
             }),
             proofs: Vec::new(),
+            keys: None,
         }
     }
 }

@@ -152,6 +152,7 @@ fn bundle(runs: &[Run], index: usize, disclosures: Option<Disclosures>) -> Bundl
         checkpoint: Some(checkpoint(runs)),
         disclosures,
         proofs: Vec::new(),
+        keys: None,
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn run(global: &Global, args: &Disclose) -> anyhow::Result<u8> {
     };
     let home = global.showing_home(&selection)?;
     let run = home.ledger().resolve(&args.run)?;
-    let passphrase = global.key_passphrase()?;
+    let passphrase = global.passphrase_for(&home, None)?;
     let signer = home.signer(passphrase.as_ref())?;
     let bundle = match args.recipients.is_empty() {
         true => home.bundle(&run, &selection, &signer)?,

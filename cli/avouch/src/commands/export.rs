@@ -33,7 +33,7 @@ pub(crate) fn run(global: &Global, args: &Export) -> anyhow::Result<u8> {
     // Only an attestation is signed, so only that asks for a passphrase.
     let signer = match args.format {
         ExportFormat::InToto => {
-            let passphrase = global.key_passphrase()?;
+            let passphrase = global.passphrase_for(&home, None)?;
             Some(home.signer(passphrase.as_ref())?)
         }
         _ => None,

@@ -1,15 +1,20 @@
 //! `avouch init`
 
-use avouch::{Home, InitOptions};
+use avouch::{Home, InitOptions, TokenUri};
 
 use super::{Global, HOLDS};
 use crate::args::Init;
 use crate::{output, passphrase};
 
 pub(crate) fn run(global: &Global, args: &Init) -> anyhow::Result<u8> {
-    let issuer_pem = args
-        .issuer_key
-        .as_deref()
+    let given = args.issuer_key.as_deref();
+    let issuer_token: Option<TokenUri> = given
+        .and_then(|given| given.to_str())
+        .filter(|given| TokenUri::is_uri(given))
+        .map(str::parse)
+        .transpose()?;
+    let issuer_pem = given
+        .filter(|_| issuer_token.is_none())
         .map(passphrase::read_secret)
         .transpose()?;
     let home = Home::init(
@@ -20,6 +25,7 @@ pub(crate) fn run(global: &Global, args: &Init) -> anyhow::Result<u8> {
             algorithm: Some(args.key_type.into()),
             issuer_pem,
             encrypt_to: args.encrypt_store.then(|| args.recipients.clone()),
+            issuer_token,
             passphrase: global.new_passphrase(args.encrypt)?,
         },
     )?;

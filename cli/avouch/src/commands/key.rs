@@ -3,7 +3,7 @@
 use avouch::{KeyInfo, KeyStore};
 use serde_json::{Value, json};
 
-use super::{Global, HOLDS, escrow};
+use super::{Global, HOLDS, escrow, key_life};
 use crate::args::Key;
 use crate::{output, passphrase};
 
@@ -49,12 +49,22 @@ pub(crate) fn run(global: &Global, args: Key) -> anyhow::Result<u8> {
         Key::Split(args) => return escrow::split(global, &args),
         Key::Combine(args) => return escrow::combine(global, &args),
         Key::ShareCheck(args) => return escrow::share_check(&args),
+        Key::Link(args) => return key_life::link(global, &args),
+        Key::Delegate(args) => return key_life::delegate(global, &args),
+        Key::Rotate(args) => return key_life::rotate(global, &args),
+        Key::Revoke(args) => return key_life::revoke(global, &args),
+        Key::Recovery(args) => return key_life::recovery(global, &args),
+        Key::Status(args) => return key_life::status(global, args.json),
     }
     Ok(HOLDS)
 }
 
 pub(super) fn print(key: &KeyInfo) -> anyhow::Result<()> {
-    let encrypted = if key.encrypted { " (encrypted)" } else { "" };
+    let encrypted = match &key.token {
+        Some(uri) => format!(" ({uri})"),
+        None if key.encrypted => " (encrypted)".into(),
+        None => String::new(),
+    };
     output::line(format!(
         "{:<12} {:<8} {}{encrypted}",
         key.name,
@@ -66,6 +76,6 @@ pub(super) fn print(key: &KeyInfo) -> anyhow::Result<()> {
 fn key_json(key: &KeyInfo) -> Value {
     json!({
         "name": key.name, "algorithm": key.public.algorithm().to_string(),
-        "key_id": key.public.id().to_string(), "encrypted": key.encrypted,
+        "key_id": key.public.id().to_string(), "encrypted": key.encrypted, "token": key.token,
     })
 }

@@ -57,7 +57,7 @@ fn proof(global: &Global, args: &LogProof) -> anyhow::Result<u8> {
 fn receipt(global: &Global, args: &LogFile) -> anyhow::Result<u8> {
     let home = global.home()?;
     let run = home.ledger().resolve(&args.run)?;
-    let passphrase = global.key_passphrase()?;
+    let passphrase = global.passphrase_for(&home, None)?;
     let receipt = home.log_receipt(&run, &home.signer(passphrase.as_ref())?)?;
     write(&args.output, receipt.as_bytes())
 }
@@ -101,7 +101,7 @@ fn consistency(global: &Global, args: &Consistency) -> anyhow::Result<u8> {
         proof => proof?,
     };
     if let Some(file) = &args.receipt {
-        let passphrase = global.key_passphrase()?;
+        let passphrase = global.passphrase_for(&home, None)?;
         let signer = home.signer(passphrase.as_ref())?;
         let receipt = home.consistency_receipt(&proof, &signer)?;
         write(file, receipt.as_bytes())?;

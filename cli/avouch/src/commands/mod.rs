@@ -12,6 +12,7 @@ pub(crate) mod hook;
 mod ingest;
 mod init;
 mod key;
+pub(crate) mod key_life;
 mod log;
 #[cfg(unix)]
 pub(crate) mod mcp_proxy;
@@ -130,9 +131,9 @@ impl Global {
         Ok(file.open(passphrase.as_ref())?)
     }
 
-    /// The passphrase of the home's keys, if they have one.
-    fn key_passphrase(&self) -> anyhow::Result<Option<Secret>> {
-        match avouch::needs_passphrase(&self.home)? {
+    /// The passphrase for signing with this key of the home's (the issuer's of today if `None`), if it takes one.
+    fn passphrase_for(&self, home: &Home, key: Option<&str>) -> anyhow::Result<Option<Secret>> {
+        match home.needs_passphrase(key)? {
             true => {
                 passphrase::existing(self.passphrase_file.as_deref(), "the private keys").map(Some)
             }

@@ -44,7 +44,7 @@ pub(crate) fn run(global: &Global, args: &Prove) -> anyhow::Result<u8> {
     let file = avouch::read_claims(&args.claims)?;
     let home = global.showing_home(&args.disclose)?;
     let run = home.ledger().resolve(&args.run)?;
-    let passphrase = global.key_passphrase()?;
+    let passphrase = global.passphrase_for(&home, None)?;
     let signer = home.signer(passphrase.as_ref())?;
     // All that can be wrong without a proof is found before there is one.
     let mut bundle = home.bundle(&run, &args.disclose, &signer)?;

@@ -41,7 +41,7 @@ pub(crate) fn run(global: &Global, args: &Redact) -> anyhow::Result<u8> {
     let Some(reason) = reason else {
         return planned(&run, &targets, args.json);
     };
-    let passphrase = global.key_passphrase()?;
+    let passphrase = global.passphrase_for(&home, None)?;
     let signer = home.signer(passphrase.as_ref())?;
     let erased = home.redact(&run, &targets, args.by.as_deref(), reason, &signer)?;
     report(&run, &targets, &erased, args.json)

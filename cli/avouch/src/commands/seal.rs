@@ -20,8 +20,8 @@ pub(crate) fn run(global: &Global, args: &Seal) -> anyhow::Result<u8> {
         runs.iter()
             .try_for_each(|run| home.ledger().require_key(run.index))?;
     }
-    let passphrase = global.key_passphrase()?;
-    let signer = home.signer(passphrase.as_ref())?;
+    let passphrase = global.passphrase_for(&home, args.key.as_deref())?;
+    let signer = home.signer_with(args.key.as_deref(), passphrase.as_ref())?;
     let bar = output::counter("events committed to".into());
     let sealed = home.seal(&runs, &signer, &mut |progress| {
         bar.set_position(progress.done)

@@ -75,7 +75,7 @@ pub(super) fn envelope(
         "payload": STANDARD.encode(&payload),
         "signatures": [{
             "keyid": signer.issuer.id().to_string(),
-            "sig": STANDARD.encode(signer.issuer.sign_der(&pae(PAYLOAD_TYPE, &payload))),
+            "sig": STANDARD.encode(signer.issuer.try_sign_der(&pae(PAYLOAD_TYPE, &payload))?),
         }],
     });
     let mut bytes = serde_json::to_vec(&envelope).map_err(Error::Json)?;

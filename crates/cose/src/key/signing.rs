@@ -2,7 +2,6 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt;
 
 use ed25519_dalek::Signer as _;
@@ -160,17 +159,6 @@ impl SigningKey {
     /// The key's thumbprint.
     pub fn id(&self) -> KeyId {
         self.verifying_key().id()
-    }
-
-    /// Signs `message` as systems without COSE carry it: Ed25519's 64 bytes, ECDSA as DER (RFC 3279).
-    pub fn sign_der(&self, message: &[u8]) -> Vec<u8> {
-        match &self.0 {
-            Inner::Ed25519(key) => key.sign(message).to_bytes().to_vec(),
-            Inner::P256(key) => {
-                let signature: p256::ecdsa::Signature = key.sign(message);
-                signature.normalize_s().to_der().as_bytes().to_vec()
-            }
-        }
     }
 
     /// Signs `message`. Deterministic for both algorithms (RFC 8032; RFC 6979, then low-s).

@@ -88,6 +88,43 @@ pub(crate) fn holds(
     }
 }
 
+/// What a log and witnesses say of a statement beside the bundle's own.
+pub(crate) struct Dated {
+    /// Whether a listed log holds it.
+    pub(crate) logged: Judged,
+    /// When so many witnesses as the policy requires, and at least one, had seen the log with it.
+    pub(crate) seen_by: Option<u64>,
+}
+
+/// Judges the receipt of such a statement and the checkpoint that it is under.
+pub(crate) fn date(statement: &Statement, logged: Option<(&[u8], &str)>, policy: &Policy) -> Dated {
+    let not_dated = |logged| Dated {
+        logged,
+        seen_by: None,
+    };
+    let Some((receipt, note)) = logged else {
+        return not_dated(Judged::NotChecked("it has no receipt".into()));
+    };
+    let (judged, receipts) = judge_receipts(&[receipt.to_vec()], Some(statement), policy);
+    if !judged.passed() {
+        return not_dated(judged);
+    }
+    let (judged, opened) = judge_checkpoint(Some(note), policy);
+    if !judged.passed() {
+        return not_dated(judged);
+    }
+    let (logged, place) = judge_position(&receipts, opened.as_ref());
+    let (witnesses, witnessed) = judge_witnesses(Some(note), opened.is_some(), policy);
+    if witnesses.failed() {
+        return not_dated(witnesses);
+    }
+    let seen_by = seen_by(&witnessed, policy.require.witnesses);
+    Dated {
+        seen_by: seen_by.filter(|_| place.is_some()),
+        logged,
+    }
+}
+
 /// Whether the checkpoint goes together with what the verifier has seen of its log.
 fn judge_history(
     note: Option<&str>,

@@ -1,6 +1,7 @@
 //! The checks themselves, by what they look at.
 
 pub(crate) mod claims;
+pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod redactions;
 pub(crate) mod shown;

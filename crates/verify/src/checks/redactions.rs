@@ -7,6 +7,7 @@ use avouch_cose::{Checkpoint, Statement};
 use avouch_merkle::{Digest, LeafIndex, TreeSize, verify_multi};
 use avouch_trace::{Manifest, REDACTION_CONTENT_TYPE, Redaction, Tombstone};
 
+use super::keys::Authority;
 use super::log;
 use crate::judged::Judged;
 use crate::policy::Policy;
@@ -19,7 +20,7 @@ type Erased = BTreeMap<(u64, u64), Digest>;
 pub(crate) fn judge(
     shown: &Disclosures,
     manifest: &Manifest,
-    issuer: &str,
+    (issuer, authority): (&str, &Authority<'_>),
     policy: &Policy,
     checkpoint: Option<&Checkpoint>,
 ) -> Option<Judged> {
@@ -35,7 +36,14 @@ pub(crate) fn judge(
     let all = erased.len() as u64;
     let mut unproven = Vec::new();
     for (number, redacted) in (1..).zip(&shown.redactions) {
-        match judge_one(redacted, &mut erased, manifest, issuer, policy, checkpoint) {
+        match judge_one(
+            redacted,
+            &mut erased,
+            manifest,
+            (issuer, authority),
+            policy,
+            checkpoint,
+        ) {
             Judged::Pass(_) => {}
             Judged::NotChecked(reason) => unproven.push(format!("redaction {number}: {reason}")),
             Judged::Fail(reason) => {
@@ -63,7 +71,7 @@ fn judge_one(
     redacted: &Redacted,
     erased: &mut Erased,
     manifest: &Manifest,
-    issuer: &str,
+    (issuer, authority): (&str, &Authority<'_>),
     policy: &Policy,
     checkpoint: Option<&Checkpoint>,
 ) -> Judged {
@@ -72,20 +80,32 @@ fn judge_one(
         Ok(statement) => statement,
         Err(reason) => return Judged::Fail(reason),
     };
-    let Some(pinned) = policy.issuer(&statement.key_id()) else {
-        return Judged::NotChecked("the policy holds no key to check its signature with".into());
+    let id = statement.key_id();
+    let key = match (policy.issuer(&id), authority.other(&id)) {
+        (Some(pinned), _) if pinned.name != issuer => {
+            return Judged::Fail(format!(
+                "its key is that of {:?}, not of the run's issuer",
+                pinned.name
+            ));
+        }
+        (Some(pinned), _) => pinned.key,
+        (None, Some((_, grant))) if grant.until.is_some() || !grant.covers(&manifest.agent) => {
+            return Judged::NotChecked(
+                "its key speaks for another agent, or only until a time and nothing dates it"
+                    .into(),
+            );
+        }
+        (None, Some((key, _))) => *key,
+        (None, None) => {
+            let reason = "the policy holds no key to check its signature with";
+            return Judged::NotChecked(reason.into());
+        }
     };
-    if pinned.name != issuer {
-        return Judged::Fail(format!(
-            "its key is that of {:?}, not of the run's issuer",
-            pinned.name
-        ));
-    }
-    if let Err(error) = statement.verify(&pinned.key) {
+    if let Err(error) = statement.verify(&key) {
         return Judged::Fail(format!("by the key of {issuer:?}: {error}"));
     }
-    if let Some(revoked) = &pinned.revoked_from {
-        let from = &revoked.text;
+    if let Some(revoked) = authority.revoked(&id) {
+        let from = revoked.text;
         return Judged::NotChecked(format!(
             "its key is revoked from {from}, and nothing shows that it is older"
         ));

@@ -7,6 +7,7 @@ use avouch_cose::{Checkpoint, Statement};
 use avouch_merkle::{Digest, LeafIndex, TreeSize, verify_multi};
 use avouch_trace::{Body, Field, Header, Kind, Manifest, NameId};
 
+use super::keys::Authority;
 use super::statement::{Spoken, UNPROVEN};
 use super::{redactions, trace};
 use crate::judged::{Findings, Judged};
@@ -18,7 +19,7 @@ use crate::text::count;
 /// cover the same events.
 pub(crate) fn check(
     disclosures: Option<&Disclosures>,
-    spoken: &Spoken,
+    (spoken, authority): (&Spoken, &Authority<'_>),
     policy: &Policy,
     checkpoint: Option<&Checkpoint>,
     findings: &mut Findings,
@@ -60,7 +61,9 @@ pub(crate) fn check(
         findings.add(name, name != CheckName::Trace, judged);
     }
     let issuer = spoken.statement.as_ref().map_or("", Statement::issuer);
-    if let Some(erased) = redactions::judge(shown, manifest, issuer, policy, checkpoint) {
+    if let Some(erased) =
+        redactions::judge(shown, manifest, (issuer, authority), policy, checkpoint)
+    {
         let erased = erased.resting_on(in_events, UNPROVEN_FIELDS);
         findings.add(CheckName::Redactions, true, erased);
     }

@@ -1,9 +1,10 @@
 //! Who says it, and what: the statement, its issuer, its signature, its manifest.
 
 use avouch_cose::Statement;
-use avouch_cose::key::KeyId;
+use avouch_cose::key::{KeyId, VerifyingKey};
 use avouch_trace::{MANIFEST_CONTENT_TYPE, Manifest, agent_chain_start};
 
+use super::keys::Authority;
 use crate::Options;
 use crate::judged::{Findings, Judged};
 use crate::policy::{Issuer, Policy};
@@ -24,6 +25,7 @@ pub(crate) const UNPROVEN: &str = "the statement itself is not proven";
 /// `seen_by` is when witnesses that the policy trusts had seen the statement in a log, if they did.
 pub(crate) fn check(
     statement: Result<Statement, avouch_cose::Error>,
+    authority: &Authority<'_>,
     seen_by: Option<u64>,
     policy: &Policy,
     options: &Options,
@@ -34,12 +36,12 @@ pub(crate) fn check(
         Err(error) => return unreadable(&error.to_string(), options, findings),
     };
     let form = judge_form(&statement);
-    let pinned = policy.issuer(&statement.key_id());
-    let issuer = judge_issuer(&statement, pinned, policy);
-    let signature = match pinned {
+    let pinned = authority.issuer;
+    let issuer = judge_issuer(&statement, authority, policy);
+    let signature = match (pinned, &authority.key) {
         _ if issuer.failed() => Judged::NotChecked("the key is not this issuer's".into()),
-        Some(issuer) => judge_signature(&statement, issuer, seen_by),
-        None => Judged::NotChecked("the policy holds no key to check it with".into()),
+        (Some(issuer), Some(key)) => judge_signature(&statement, issuer, key, authority, seen_by),
+        _ => Judged::NotChecked("the policy holds no key to check it with".into()),
     };
     let read = Manifest::decode(statement.payload());
     let signed = form.passed() && issuer.passed() && signature.passed();
@@ -51,9 +53,14 @@ pub(crate) fn check(
     findings.add(CheckName::Statement, true, form);
     findings.add(CheckName::Issuer, true, issuer);
     findings.add(CheckName::Signature, true, signature);
+    if let Some(chain) = &authority.judged {
+        // A chain that is not needed must still not be wrong.
+        let required = authority.by_chain || pinned.is_none();
+        findings.add(CheckName::KeyChain, required, chain.clone());
+    }
     findings.add(CheckName::Manifest, true, judged);
     let manifest = read.ok();
-    check_subject(manifest.as_ref(), pinned, proven, options, findings);
+    check_subject(manifest.as_ref(), authority, proven, options, findings);
     Spoken {
         statement: Some(statement),
         manifest,
@@ -71,7 +78,7 @@ fn unreadable(reason: &str, options: &Options, findings: &mut Findings) -> Spoke
             Judged::NotChecked("the statement cannot be read".into()),
         );
     }
-    check_subject(None, None, false, options, findings);
+    check_subject(None, &Authority::none(), false, options, findings);
     Spoken {
         statement: None,
         manifest: None,
@@ -90,10 +97,18 @@ fn judge_form(statement: &Statement) -> Judged {
 }
 
 /// The key decides who speaks; the name that the statement gives must agree.
-fn judge_issuer(statement: &Statement, pinned: Option<&Issuer>, policy: &Policy) -> Judged {
+fn judge_issuer(statement: &Statement, authority: &Authority<'_>, policy: &Policy) -> Judged {
     let claimed = statement.issuer();
     let key = short(&statement.key_id());
-    match pinned {
+    match authority.issuer {
+        Some(issuer) if authority.by_chain => {
+            let from = format!(
+                "key statements from a key that the policy pins to {:?} lead to key {key}",
+                issuer.name
+            );
+            let held = authority.judged.as_ref().is_some_and(Judged::passed);
+            Judged::Pass(from).resting_on(held, "the check key-chain did not pass")
+        }
         Some(issuer) if issuer.name == claimed => {
             Judged::Pass(format!("the policy pins key {key} to {claimed:?}"))
         }
@@ -119,19 +134,25 @@ fn judge_issuer(statement: &Statement, pinned: Option<&Issuer>, policy: &Policy)
     }
 }
 
-fn judge_signature(statement: &Statement, issuer: &Issuer, seen_by: Option<u64>) -> Judged {
-    if let Err(error) = statement.verify(&issuer.key) {
-        return Judged::Fail(format!("by the key of {:?}: {error}", issuer.name));
+fn judge_signature(
+    statement: &Statement,
+    issuer: &Issuer,
+    key: &VerifyingKey,
+    authority: &Authority<'_>,
+    seen_by: Option<u64>,
+) -> Judged {
+    let whose = match authority.by_chain {
+        true => format!("key {} of {:?}", short(&key.id()), issuer.name),
+        false => format!("the key of {:?}", issuer.name),
+    };
+    if let Err(error) = statement.verify(key) {
+        return Judged::Fail(format!("by {whose}: {error}"));
     }
-    let held = format!(
-        "{} signature by the key of {:?}",
-        issuer.key.algorithm(),
-        issuer.name
-    );
-    let Some(revoked) = &issuer.revoked_from else {
+    let held = format!("{} signature by {whose}", key.algorithm());
+    let Some(revoked) = authority.revoked(&key.id()) else {
         return Judged::Pass(held);
     };
-    let from = &revoked.text;
+    let from = revoked.text;
     match seen_by {
         // Only others can date a statement: who has stolen the key can write any date into it.
         Some(time) if i64::try_from(time).is_ok_and(|time| time < revoked.from) => {
@@ -141,9 +162,8 @@ fn judge_signature(statement: &Statement, issuer: &Issuer, seen_by: Option<u64>)
             ))
         }
         _ => Judged::Fail(format!(
-            "the signature holds, but the key of {:?} is revoked from {from}, and nothing shows \
-             that the statement is older",
-            issuer.name
+            "the signature holds, but {whose} is revoked from {from}, and nothing shows \
+             that the statement is older"
         )),
     }
 }
@@ -170,7 +190,7 @@ fn judge_manifest(statement: &Statement, manifest: &Manifest) -> Judged {
 /// Whether it is about what the policy allows and the caller expects.
 fn check_subject(
     manifest: Option<&Manifest>,
-    issuer: Option<&Issuer>,
+    authority: &Authority<'_>,
     proven: bool,
     options: &Options,
     findings: &mut Findings,
@@ -179,8 +199,16 @@ fn check_subject(
         Some(manifest) => Judged::from(with(manifest)).resting_on(proven, UNPROVEN),
         None => Judged::NotChecked("there is no readable manifest".into()),
     };
-    let agent = match issuer {
-        Some(issuer) => judge(&|manifest| allowed_agent(issuer, &manifest.agent)),
+    let agent = match authority.issuer {
+        Some(issuer) => judge(&|manifest| {
+            let agent = &manifest.agent;
+            match authority.grant.covers(agent) {
+                true => allowed_agent(issuer, agent),
+                false => Err(format!(
+                    "the key statements do not let the key that signed speak for {agent:?}"
+                )),
+            }
+        }),
         None => Judged::NotChecked("which agents are allowed depends on the issuer".into()),
     };
     findings.add(CheckName::Agent, true, agent);

@@ -333,6 +333,7 @@ impl Sealed {
             checkpoint: Some(self.checkpoint.clone()),
             disclosures,
             proofs: Vec::new(),
+            keys: None,
         }
     }
 
