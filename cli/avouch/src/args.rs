@@ -94,6 +94,9 @@ pub(crate) enum Command {
     /// Make, list, split, delegate, rotate and revoke keys
     #[command(subcommand)]
     Key(Key),
+    /// Have k of n officers agree before an agent's runs are disclosed
+    #[command(subcommand)]
+    Release(crate::commands::release::Release),
     /// Publish the transparency log, prove what is in it, and compare its checkpoints
     #[command(subcommand)]
     Log(Log),

@@ -87,6 +87,20 @@ pub enum Error {
     /// Not a time.
     #[error("{0:?} is not a time like 2026-11-01T00:00:00Z")]
     Time(String),
+    /// A release of officers, or a part of one.
+    #[error(transparent)]
+    Release(#[from] avouch_privacy::release::ReleaseError),
+    /// Nobody asked for officers.
+    #[error("agent {0:?} has no release policy: `avouch release policy` makes one")]
+    NoReleasePolicy(String),
+    /// Officers have not released what was to be disclosed.
+    #[error("agent {agent:?}: disclosing its runs takes the release of officers: {why}")]
+    NotReleased {
+        /// The agent.
+        agent: String,
+        /// What is missing.
+        why: String,
+    },
     /// A share, or a set's commitments, that is refused.
     #[error("{}: {source}", path.display())]
     Share {

@@ -78,7 +78,6 @@ impl Home {
         let first = self.ledger.identity().issuer_key.id();
         let known = |id: &KeyId| *id == first || on_the_way.contains(id);
         let mut needed = !signed_by.iter().all(known);
-        let mut own = vec![first];
         let mut revoked = Vec::new();
         let mut others = Vec::new();
         for entry in self.ledger.other_statements()? {
@@ -97,19 +96,14 @@ impl Home {
                     needed |= !known(&by);
                     false
                 }
-                KeyAct::Rotate => {
-                    let recovered = keys.get(&by).is_some_and(|key| key.grant.is_none());
-                    if !recovered && !own.contains(&by) {
-                        continue;
-                    }
-                    own.push(about);
+                KeyAct::Rotate if keys.is_own(&about) => {
                     let in_chain = |link: &KeyLink| link.statement == entry.statement.as_bytes();
                     if chain.iter().any(in_chain) {
                         continue;
                     }
                     true
                 }
-                KeyAct::Delegate(_) | KeyAct::Recovery => continue,
+                _ => continue,
             };
             others.push((rotates, entry.statement.as_bytes().to_vec()));
         }

@@ -29,6 +29,7 @@ mod random;
 mod record;
 mod recover;
 mod redact;
+mod release;
 mod scan;
 mod seal;
 mod settlement;
@@ -60,6 +61,7 @@ pub use prove::{Estimate, Proved};
 pub use random::Randomness;
 pub use record::{NewRun, Recorder};
 pub use recover::Recovery;
+pub use release::{RequestFile, read_agreement, write_new};
 pub use scan::ScanReport;
 pub use settlement::{Decimal, Settlement, SettlementEntry, SettlementTotal, Settling};
 pub use show::BundleView;
@@ -85,6 +87,10 @@ pub mod bundle {
 /// Canonical CBOR.
 pub mod cbor {
     pub use avouch_cbor::*;
+}
+/// Who must agree before an agent's runs are disclosed.
+pub mod release_forms {
+    pub use avouch_privacy::release::*;
 }
 /// Secrets in shares.
 pub mod shares {

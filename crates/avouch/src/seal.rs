@@ -49,13 +49,15 @@ impl Home {
     ///
     /// # Errors
     /// [`Error::StillOpen`] or [`Error::NotSealed`] when there is no statement, and
-    /// [`Error::Privacy`] when a selection other than `none` matches nothing.
+    /// [`Error::Privacy`] when a selection other than `none` matches nothing, and [`Error::NotReleased`] when
+    /// officers have to agree and have not.
     pub fn bundle(
         &self,
         run: &Run,
         selection: &Selection,
         signer: &Signer,
     ) -> Result<Bundle, Error> {
+        self.check_release(run, selection)?;
         let name = || run.info.name.clone();
         let not_sealed = || Error::NotSealed { name: name() };
         let logged = self.logged(run)?;

@@ -25,6 +25,8 @@ pub struct Standing {
     pub key: VerifyingKey,
     /// What it may do; `None` for a recovery key, which signs only rotations and revocations.
     pub grant: Option<Grant>,
+    /// Whether it is the issuer's own: the ledger's first, or one that came in the place of such a key.
+    pub own: bool,
     /// The key that delegated to it, or in whose place it came; `None` for the ledger's first.
     pub by: Option<KeyId>,
     /// The key that came in its place.
@@ -52,6 +54,7 @@ impl IssuerKeys {
         let standing = Standing {
             key: identity.issuer_key,
             grant: Some(Grant::root()),
+            own: true,
             by: None,
             superseded_by: None,
             revoked_from: None,
@@ -86,6 +89,11 @@ impl IssuerKeys {
     /// What the log says of this key.
     pub fn get(&self, id: &KeyId) -> Option<&Standing> {
         self.keys.get(id)
+    }
+
+    /// Whether a key is, or was, the issuer's own, and neither a delegate's nor a recovery key.
+    pub fn is_own(&self, id: &KeyId) -> bool {
+        self.keys.get(id).is_some_and(|standing| standing.own)
     }
 
     /// All keys that the log knows.
@@ -194,9 +202,10 @@ impl IssuerKeys {
         }
         .clone();
         let id = said.key.id();
-        let standing = |grant| Standing {
+        let standing = |grant, own| Standing {
             key: said.key,
             grant,
+            own,
             by: Some(signer),
             superseded_by: None,
             revoked_from: None,
@@ -209,7 +218,7 @@ impl IssuerKeys {
                     .delegated(grant)
                     .ok_or_else(|| format!("key {signer} may not delegate further"))?;
                 self.refuse_taken(&id, &signer)?;
-                self.keys.insert(id, standing(Some(grant)));
+                self.keys.insert(id, standing(Some(grant), false));
             }
             KeyAct::Rotate => {
                 let replaced = match by.grant {
@@ -219,10 +228,10 @@ impl IssuerKeys {
                 if self.keys.contains_key(&id) {
                     return Err(format!("key {id} is known to the log already"));
                 }
-                let grant = self.keys.get(&replaced).and_then(|old| old.grant.clone());
-                self.keys.insert(id, standing(grant));
                 if let Some(old) = self.keys.get_mut(&replaced) {
                     old.superseded_by = Some(id);
+                    let (grant, own) = (old.grant.clone(), old.own);
+                    self.keys.insert(id, standing(grant, own));
                 }
                 if replaced == self.current.id() {
                     self.current = said.key;
@@ -247,7 +256,7 @@ impl IssuerKeys {
                 if self.keys.contains_key(&id) {
                     return Err(format!("key {id} is known to the log already"));
                 }
-                self.keys.insert(id, standing(None));
+                self.keys.insert(id, standing(None, false));
             }
         }
         Ok(())

@@ -17,9 +17,11 @@ mod error;
 mod find;
 mod needle;
 mod redacted;
+pub mod release;
 mod scan;
 mod sealed;
 mod select;
+mod select_digest;
 mod select_file;
 
 pub use age_keys::{AgeKeys, Identities, MAX_IDENTITY_FILE, Recipient, is_locked, seal_to};

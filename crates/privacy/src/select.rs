@@ -102,6 +102,10 @@ impl Selection {
             .any(|clause| clause.fields != Fields::None)
     }
 
+    pub(crate) fn clauses(&self) -> &[Clause] {
+        &self.clauses
+    }
+
     pub(crate) fn of(clauses: Vec<Clause>) -> Self {
         Self { clauses }
     }

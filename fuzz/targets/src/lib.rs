@@ -38,6 +38,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("log_proof", cose::log_proof),
     ("key", cose::key),
     ("key_statement", escrow::key_statement),
+    ("release", escrow::release),
     ("share", escrow::share),
     ("share_commitments", escrow::commitments),
     ("sign1", cose::sign1),

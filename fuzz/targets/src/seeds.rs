@@ -82,6 +82,7 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
             run.consistency_receipt().as_bytes().to_vec(),
         ],
         "key_statement" => key_statements(),
+        "release" => crate::escrow::release_seeds(&log_key()),
         "share" => {
             let (shares, _) = crate::escrow::seeds();
             vec![

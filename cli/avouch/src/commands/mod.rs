@@ -24,6 +24,7 @@ pub(crate) mod recipient;
 pub(crate) mod record;
 mod recover;
 pub(crate) mod redact;
+pub(crate) mod release;
 pub(crate) mod report;
 mod runs;
 mod seal;
@@ -175,6 +176,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Prove(args) => prove::run(&global, &args),
         Command::Verify(args) => verify::run(&global, &args),
         Command::Log(command) => log::run(&global, &command),
+        Command::Release(command) => release::run(&global, &command),
         Command::Key(args) => key::run(&global, args),
         Command::Witness(command) => witness::run(&global, &command),
         Command::Monitor(args) => monitor::run(&global, &args),

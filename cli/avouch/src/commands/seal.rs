@@ -22,6 +22,10 @@ pub(crate) fn run(global: &Global, args: &Seal) -> anyhow::Result<u8> {
     }
     let passphrase = global.passphrase_for(&home, args.key.as_deref())?;
     let signer = home.signer_with(args.key.as_deref(), passphrase.as_ref())?;
+    // Before anything is sealed: what may not be shown is not sealed on the way to showing it.
+    for run in &runs {
+        home.check_release(run, &args.disclose)?;
+    }
     let bar = output::counter("events committed to".into());
     let sealed = home.seal(&runs, &signer, &mut |progress| {
         bar.set_position(progress.done)

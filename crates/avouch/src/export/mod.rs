@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use avouch_ledger::Run;
 
-use crate::{Error, Home, Signer};
+use crate::{Error, Home, Selection, Signer};
 
 pub use in_toto::PREDICATE_TYPE;
 pub use ocsf::OCSF_VERSION;
@@ -61,13 +61,15 @@ impl Home {
     ///
     /// # Errors
     /// When the run is not sealed, its events are not those that its statement commits to, or an attestation
-    /// is wanted without a `signer`.
+    /// is wanted without a `signer`; and [`Error::NotReleased`] when officers have to agree to showing all of it
+    /// and have not.
     pub fn export(
         &self,
         run: &Run,
         format: ExportFormat,
         signer: Option<&Signer>,
     ) -> Result<Vec<u8>, Error> {
+        self.check_release(run, &Selection::all())?;
         let signed = self.signed_run(run)?;
         match format {
             ExportFormat::AgentRecordJson => {
