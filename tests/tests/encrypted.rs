@@ -84,7 +84,7 @@ fn holding(folder: &Path, needles: &[&str]) -> Vec<PathBuf> {
             found.extend(holding(&path, needles));
         } else if let Ok(bytes) = fs::read(&path) {
             let holds = |needle: &&str| bytes.windows(needle.len()).any(|w| w == needle.as_bytes());
-            if needles.iter().any(|needle| holds(&needle)) {
+            if needles.iter().any(holds) {
                 found.push(path);
             }
         }
