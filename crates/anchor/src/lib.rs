@@ -16,7 +16,11 @@
 
 mod anchored;
 mod error;
+#[cfg(feature = "opentimestamps")]
+pub mod opentimestamps;
 mod receipt;
+#[cfg(feature = "rfc3161")]
+pub mod rfc3161;
 #[cfg(feature = "submit")]
 mod submit;
 mod verifier;

@@ -62,6 +62,32 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// The content types of a request and of the answer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// What is sent.
+    pub sent: &'static str,
+    /// What is accepted; the caller still looks at what comes.
+    pub accepted: &'static str,
+}
+
+/// The value of an `Authorization` header. It is sent, and never shown.
+#[derive(Clone)]
+pub struct Credential(String);
+
+impl Credential {
+    /// From the header's value, such as `Bearer ...`.
+    pub fn new(value: &str) -> Self {
+        Self(value.trim().into())
+    }
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credential")
+    }
+}
+
 /// A client. It keeps connections open between requests.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -109,6 +135,34 @@ impl Client {
         let request = request.config().max_redirects(0).build();
         let request = request.header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
         read(url, request.send(body), max)
+    }
+
+    /// Posts bytes, to this address and no other; the answer's body may have `max` bytes. Every status, a
+    /// redirect among them, is an answer.
+    pub fn post_bytes(
+        &self,
+        url: &str,
+        body: &[u8],
+        media: Media,
+        credential: Option<&Credential>,
+        max: usize,
+    ) -> Result<Answer, Error> {
+        let request = self.agent(url)?.post(url);
+        let request = request.config().max_redirects(0).build();
+        let mut request = request
+            .header(header::CONTENT_TYPE, media.sent)
+            .header(header::ACCEPT, media.accepted);
+        if let Some(Credential(value)) = credential {
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        read(url, request.send(body), max)
+    }
+
+    /// Fetches from this address and no other; otherwise as [`Client::post_bytes`].
+    pub fn fetch(&self, url: &str, accepted: &str, max: usize) -> Result<Answer, Error> {
+        let request = self.agent(url)?.get(url);
+        let request = request.config().max_redirects(0).build();
+        read(url, request.header(header::ACCEPT, accepted).call(), max)
     }
 
     fn agent(&self, url: &str) -> Result<&Agent, Error> {
