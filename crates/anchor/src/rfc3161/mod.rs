@@ -22,7 +22,7 @@ use der::oid::ObjectIdentifier as Oid;
 use sha1::{Digest as _, Sha1};
 
 use crate::{Anchored, Doubt, Existed, Verifier};
-use asn1::{Algorithm, Item, OCTET_STRING, SEQUENCE, flaw};
+use asn1::{Algorithm, OCTET_STRING, SEQUENCE, flaw};
 use certificate::Certificate;
 use cms::{Signed, Signer, SignerId};
 use revocation::RevocationList;
@@ -239,7 +239,7 @@ fn nonce(response: &[u8]) -> Result<Option<Vec<u8>>, Doubt> {
 /// the trust policy's question.
 #[cfg(feature = "submit")]
 fn is_sound(digest: &[u8; 32], response: &[u8]) -> Result<(), Doubt> {
-    let token: Item<'_> = token::granted(response)?;
+    let token = token::granted(response)?;
     let signed = Signed::parse(&token)?;
     if !TstInfo::parse(signed.content)?.is_about(digest) {
         return Err(Doubt::Refused("it is about something else".into()));

@@ -56,6 +56,7 @@ pub(super) struct TstInfo<'a> {
     /// How far off that may be, in seconds, rounded up.
     pub(super) accuracy: Option<u64>,
     /// As a DER integer's value.
+    #[cfg(feature = "submit")]
     pub(super) nonce: Option<&'a [u8]>,
 }
 
@@ -83,6 +84,9 @@ impl<'a> TstInfo<'a> {
             ordering.decode::<bool>(WHAT)?;
         }
         let nonce = fields.optional(INTEGER, WHAT)?;
+        // Who only verifies compares it with nothing.
+        #[cfg(not(feature = "submit"))]
+        let _ = nonce;
         fields.optional(tagged(0), WHAT)?;
         if let Some(extensions) = fields.optional(tagged(1), WHAT)? {
             refuse_critical(&extensions)?;
@@ -94,6 +98,7 @@ impl<'a> TstInfo<'a> {
             imprint: hashed,
             time,
             accuracy,
+            #[cfg(feature = "submit")]
             nonce: nonce.map(|nonce| nonce.value),
         })
     }
