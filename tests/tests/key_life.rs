@@ -364,6 +364,8 @@ fn a_token_holds_the_key_of_a_delegate_too() {
     desk.ingest("run", "agent:a");
     desk.avouch(0, "seal run --key hsm -o evidence");
     desk.verify(0, "evidence/run.avouch", ".avouch/trust.toml");
+    // No other key takes its name.
+    desk.avouch(2, "key new hsm");
     // By its URI as well as by its name.
     desk.ingest("again", "agent:a");
     desk.avouch(0, &format!("seal again --key {uri} -o evidence"));

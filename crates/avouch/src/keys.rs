@@ -134,6 +134,10 @@ impl KeyStore {
         passphrase: Option<&Secret>,
     ) -> Result<KeyInfo, Error> {
         check_name(name)?;
+        let token = self.path(name, TOKEN);
+        if token.exists() {
+            return Err(Error::Exists { path: token });
+        }
         let pem = match passphrase {
             None => key.to_pem()?,
             Some(phrase) => Zeroizing::new(key.to_encrypted_pem(
