@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use avouch::cose::SigningKey;
-use avouch::ledger::{Ledger, RunIndex, RunInfo, Sealer};
+use avouch::ledger::{Ledger, RunIndex, RunInfo, Sealer, node_row};
 use avouch::log::{Folder, TileLog};
 use avouch::merkle::{
     Digest, Frontier, LeafIndex, TreeSize, hash_leaf, hash_node, root_from_nodes, verify_inclusion,
@@ -189,10 +189,9 @@ fn fill_nodes(path: &Path, leaves: u64) -> Result<()> {
     let mut below: Vec<Digest> = (0..leaves).map(leaf).collect();
     let mut level = 0u8;
     while !below.is_empty() {
-        let mut insert =
-            conn.prepare("INSERT INTO nodes (level, idx, hash) VALUES (?1, ?2, ?3)")?;
+        let mut insert = conn.prepare("INSERT INTO nodes (id, hash) VALUES (?1, ?2)")?;
         for (index, digest) in below.iter().enumerate() {
-            insert.execute(rusqlite::params![level, index as i64, digest.0])?;
+            insert.execute(rusqlite::params![node_row(level, index as u64), digest.0])?;
         }
         let pairs = below.as_chunks::<2>().0;
         below = pairs

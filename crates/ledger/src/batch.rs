@@ -168,25 +168,23 @@ impl Batch<'_> {
             name: free_name(&self.tx, &info.name)?,
             ..info.clone()
         };
-        self.tx.execute(
-            "INSERT INTO runs (idx, run_id, name, agent, mode, currency, format, integrity, parents,
+        let sql = "INSERT INTO runs (idx, run_id, name, agent, mode, currency, format, integrity, parents,
                input, ordinal, digest)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            params![
-                last + 1,
-                info.id.0,
-                info.name,
-                info.agent,
-                info.mode as u8,
-                info.currency,
-                info.source.format,
-                info.source.integrity,
-                info.parents_cbor(),
-                info.input.map(|input| input.digest.0),
-                info.input.map(|input| input.ordinal),
-                info.digest(&Digest(digest)).0,
-            ],
-        )?;
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        self.tx.prepare_cached(sql)?.execute(params![
+            last + 1,
+            info.id.0,
+            info.name,
+            info.agent,
+            info.mode as u8,
+            info.currency,
+            info.source.format,
+            info.source.integrity,
+            info.parents_cbor(),
+            info.input.map(|input| input.digest.0),
+            info.input.map(|input| input.ordinal),
+            info.digest(&Digest(digest)).0,
+        ])?;
         let run = RunIndex(last + 1);
         if let Some(key) = self.ledger.vault.begin(&self.tx, run)? {
             self.begun.insert(run.0, key);

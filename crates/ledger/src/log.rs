@@ -7,9 +7,10 @@ use avouch_merkle::{
     inclusion_from_nodes, root_from_inclusion,
 };
 use avouch_trace::{MANIFEST_CONTENT_TYPE, Manifest};
-use rusqlite::{Connection, OptionalExtension as _, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use crate::cosignatures::with_cosignatures;
+use crate::tiles::NodeQuery;
 use crate::{Error, Identity, Ledger, Place, RunIndex};
 
 /// A statement of any kind and its place in the log.
@@ -160,14 +161,7 @@ impl NodeReader for Nodes<'_> {
     type Error = Error;
 
     fn node(&self, level: u8, index: u64) -> Result<Digest, Error> {
-        let sql = "SELECT hash FROM nodes WHERE level = ?1 AND idx = ?2";
-        let node = self
-            .0
-            .prepare_cached(sql)?
-            .query_row(params![level, key(index)], |row| row.get(0));
-        node.optional()?
-            .map(Digest)
-            .ok_or_else(|| Error::corrupt(Place::Node { level, index }, "the row is missing"))
+        NodeQuery::new(self.0)?.node(level, index)
     }
 }
 

@@ -14,7 +14,10 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 
 use crate::issuer_keys::IssuerKeys;
 use crate::log::{key, open_checkpoint, parse_statement};
+use crate::node_row::node_row;
 use crate::progress::Meter;
+use crate::seal::insert_node;
+use crate::tiles::NODE;
 use crate::{Error, Identity, Ledger, LogEntry, Place, Progress, RunIndex, Stage, run_tree};
 
 /// Where the log was published.
@@ -152,8 +155,7 @@ impl Rescue<'_> {
             for node in nodes {
                 let was = self.node(node.level, node.index);
                 recovered.nodes += u64::from(was != Some(node.digest));
-                tx.prepare_cached("INSERT INTO nodes (level, idx, hash) VALUES (?1, ?2, ?3)")?
-                    .execute(params![node.level, key(node.index), node.digest.0])?;
+                insert_node(tx, &node)?;
             }
             recovered.statements += 1;
             if let Some((checkpoint, note)) =
@@ -306,11 +308,10 @@ impl Rescue<'_> {
     }
 
     fn node(&self, level: u8, index: u64) -> Option<Digest> {
-        let sql = "SELECT hash FROM nodes WHERE level = ?1 AND idx = ?2";
         let hash = self
             .old
-            .prepare_cached(sql)
-            .and_then(|mut query| query.query_row(params![level, key(index)], |row| row.get(0)));
+            .prepare_cached(NODE)
+            .and_then(|mut query| query.query_row([node_row(level, index)], |row| row.get(0)));
         hash.ok().map(Digest)
     }
 }

@@ -216,19 +216,22 @@ WHEN NEW.log_index IS NOT (SELECT COALESCE(MAX(log_index) + 1, 0) FROM statement
   OR EXISTS (SELECT 1 FROM statements WHERE run = NEW.run)
 BEGIN SELECT RAISE(ABORT, 'statements takes only new rows, in order'); END;
 
--- The log's complete Merkle nodes (RFC 9162); level 0 is the leaves.
+-- The log's complete Merkle nodes (RFC 9162). A node's id is tier << 59 | tile << 9 | its place in post-order
+-- among the 510 nodes of its tile: 8 levels of the tree over 256 nodes of level 8 * tier.
 CREATE TABLE nodes (
-  level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 62),
-  idx   INTEGER NOT NULL CHECK (idx >= 0),
-  hash  BLOB NOT NULL CHECK (length(hash) = 32),
-  PRIMARY KEY (level, idx)
-) STRICT, WITHOUT ROWID;
+  id   INTEGER PRIMARY KEY CHECK (id >= 0 AND id < 1 << 62 AND id & 511 < 510),
+  hash BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
 CREATE TRIGGER nodes_no_update BEFORE UPDATE ON nodes
 BEGIN SELECT RAISE(ABORT, 'nodes is append-only'); END;
 CREATE TRIGGER nodes_no_delete BEFORE DELETE ON nodes
 BEGIN SELECT RAISE(ABORT, 'nodes is append-only'); END;
+-- A tier's first node stands at its beginning; after a tile's last comes the next tile's first.
 CREATE TRIGGER nodes_insert BEFORE INSERT ON nodes
-WHEN NEW.idx IS NOT (SELECT COALESCE(MAX(idx) + 1, 0) FROM nodes WHERE level = NEW.level)
+WHEN NEW.id IS NOT COALESCE(
+  (SELECT id + CASE id & 511 WHEN 509 THEN 3 ELSE 1 END FROM nodes
+   WHERE id >= (NEW.id >> 59) << 59 AND id < ((NEW.id >> 59) + 1) << 59 ORDER BY id DESC LIMIT 1),
+  (NEW.id >> 59) << 59)
 BEGIN SELECT RAISE(ABORT, 'nodes takes only new rows, in order'); END;
 
 -- What the log has signed: its size and root, as signed notes (C2SP tlog-checkpoint).

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use avouch_cose::{Checkpoint, Signer, SigningKey, Statement};
-use avouch_merkle::{Digest, Frontier, LeafIndex, TreeSize, frontier_from_nodes, hash_leaf};
+use avouch_merkle::{Digest, Frontier, LeafIndex, Node, TreeSize, frontier_from_nodes, hash_leaf};
 use avouch_trace::{MANIFEST_CONTENT_TYPE, agent_chain_start};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
@@ -13,6 +13,7 @@ use crate::log::{
     Nodes, key, last_checkpoint, log_size, parse_statement, same_key, statement_where,
 };
 use crate::lookup::{log_index_of, stored_run};
+use crate::node_row::node_row;
 use crate::progress::Meter;
 use crate::walk::{Commitment, Walk};
 use crate::{Error, Identity, Ledger, Place, Progress, RunIndex, RunInfo, Stage, run_tree};
@@ -219,12 +220,7 @@ impl<'t> Log<'t> {
     fn push(&mut self, leaf: Digest) -> Result<(), Error> {
         let mut nodes = Vec::new();
         self.leaves.push_with(leaf, |node| nodes.push(node));
-        let sql = "INSERT INTO nodes (level, idx, hash) VALUES (?1, ?2, ?3)";
-        let mut insert = self.tx.prepare_cached(sql)?;
-        for node in nodes {
-            insert.execute(params![node.level, key(node.index), node.digest.0])?;
-        }
-        Ok(())
+        nodes.iter().try_for_each(|node| insert_node(self.tx, node))
     }
 
     pub(crate) fn sign_checkpoint(&self, log_key: &SigningKey) -> Result<(), Error> {
@@ -242,6 +238,13 @@ impl<'t> Log<'t> {
         )?;
         Ok(())
     }
+}
+
+/// Adds a node of the log's tree.
+pub(crate) fn insert_node(tx: &Transaction<'_>, node: &Node) -> Result<(), Error> {
+    tx.prepare_cached("INSERT INTO nodes (id, hash) VALUES (?1, ?2)")?
+        .execute(params![node_row(node.level, node.index), node.digest.0])?;
+    Ok(())
 }
 
 /// Streams a closed run's events.

@@ -3,20 +3,30 @@
 use std::cell::RefCell;
 
 use avouch_merkle::{Digest, LeafIndex, NodeReader, Tile, TileReader, TreeSize};
-use rusqlite::{CachedStatement, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, TransactionBehavior};
 
 use crate::log::key;
+use crate::node_row::node_row;
 use crate::{Error, Ledger, Place};
+
+/// Reads a node by its [`node_row`].
+pub(crate) const NODE: &str = "SELECT hash FROM nodes WHERE id = ?1";
 
 /// The log's nodes behind one prepared query: a proof asks for dozens of them.
 pub(crate) struct NodeQuery<'c>(RefCell<CachedStatement<'c>>);
+
+impl<'c> NodeQuery<'c> {
+    pub(crate) fn new(conn: &'c Connection) -> Result<Self, Error> {
+        Ok(Self(RefCell::new(conn.prepare_cached(NODE)?)))
+    }
+}
 
 impl NodeReader for NodeQuery<'_> {
     type Error = Error;
 
     fn node(&self, level: u8, index: u64) -> Result<Digest, Error> {
         let mut query = self.0.borrow_mut();
-        let node = query.query_row(params![level, key(index)], |row| row.get(0));
+        let node = query.query_row([node_row(level, index)], |row| row.get(0));
         node.optional()?
             .map(Digest)
             .ok_or_else(|| Error::corrupt(Place::Node { level, index }, "the row is missing"))
@@ -28,22 +38,25 @@ impl TileReader for Ledger {
 
     fn tile(&self, tile: Tile) -> Result<Vec<Digest>, Error> {
         let (level, first) = tile.first_node();
-        let sql =
-            "SELECT idx, hash FROM nodes WHERE level = ?1 AND idx BETWEEN ?2 AND ?3 ORDER BY idx";
-        let last = first + u64::from(tile.width()) - 1;
+        let end = first + u64::from(tile.width());
+        // Between the tile's own nodes, which are its lowest, lie those above them.
+        let sql = "SELECT id, hash FROM nodes WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
         let mut query = self.conn.prepare_cached(sql)?;
-        let mut rows = query.query(params![level, key(first), key(last)])?;
+        let mut rows = query.query([node_row(level, first), node_row(level, end - 1)])?;
         let mut hashes = Vec::with_capacity(usize::from(tile.width()));
-        for index in first..=last {
-            match rows.next()? {
-                Some(row) if row.get::<_, i64>(0)? == key(index) => {
-                    hashes.push(Digest(row.get(1)?));
+        for index in first..end {
+            let id = node_row(level, index);
+            let hash = loop {
+                match rows.next()? {
+                    Some(row) if row.get::<_, i64>(0)? < id => {}
+                    Some(row) if row.get::<_, i64>(0)? == id => break row.get(1)?,
+                    _ => {
+                        let place = Place::Node { level, index };
+                        return Err(Error::corrupt(place, "the row is missing"));
+                    }
                 }
-                _ => {
-                    let place = Place::Node { level, index };
-                    return Err(Error::corrupt(place, "the row is missing"));
-                }
-            }
+            };
+            hashes.push(Digest(hash));
         }
         Ok(hashes)
     }
@@ -60,8 +73,7 @@ impl Ledger {
             Err(Error::BatchOpen) => None,
             tx => Some(tx?),
         };
-        let sql = "SELECT hash FROM nodes WHERE level = ?1 AND idx = ?2";
-        make(&NodeQuery(RefCell::new(self.conn.prepare_cached(sql)?)))
+        make(&NodeQuery::new(&self.conn)?)
     }
 
     /// The stored forms of `count` statements from `first`. They are read, not checked.

@@ -40,12 +40,6 @@ fn no_row_can_be_changed_or_deleted() {
             format!("DELETE FROM {table}"),
             format!("DELETE FROM {table} WHERE rowid = 1 OR 1"),
         ] {
-            // `nodes` has no rowid.
-            let sql = if table == "nodes" {
-                sql.replace("rowid = 1 OR ", "")
-            } else {
-                sql
-            };
             let error = refusal(&raw, &sql);
             assert!(
                 error.contains(&format!("{table} is append-only")),
@@ -85,7 +79,7 @@ fn no_row_can_be_replaced_whichever_key_it_shares() {
             "REPLACE INTO statements SELECT 4, randomblob(32), run, agent, stored FROM statements WHERE log_index = 1",
             "REPLACE INTO checkpoints SELECT 4, size, note FROM checkpoints WHERE id = 3",
             "INSERT INTO events SELECT * FROM events WHERE id = 4294967296 ON CONFLICT DO UPDATE SET fields = x'80'",
-            "INSERT INTO nodes VALUES (0, 0, zeroblob(32)) ON CONFLICT DO UPDATE SET hash = zeroblob(32)",
+            "INSERT INTO nodes VALUES (0, zeroblob(32)) ON CONFLICT DO UPDATE SET hash = zeroblob(32)",
         ] {
             refusal(&raw, sql);
         }
@@ -117,8 +111,10 @@ fn no_row_can_be_added_but_the_next() {
         "INSERT INTO statements SELECT NULL, randomblob(32), 5, agent, stored FROM statements WHERE log_index = 1".into(),
         "INSERT INTO statements SELECT 5, randomblob(32), 5, agent, stored FROM statements WHERE log_index = 1".into(),
         "INSERT INTO statements SELECT 4, randomblob(32), 77, agent, stored FROM statements WHERE log_index = 1".into(),
-        "INSERT INTO nodes VALUES (0, 5, zeroblob(32))".into(),
-        "INSERT INTO nodes VALUES (3, 1, zeroblob(32))".into(),
+        "INSERT INTO nodes VALUES (NULL, zeroblob(32))".into(),
+        "INSERT INTO nodes VALUES (8, zeroblob(32))".into(),
+        "INSERT INTO nodes VALUES (1 << 59 | 1, zeroblob(32))".into(),
+        "INSERT INTO nodes VALUES (-1 << 59, zeroblob(32))".into(),
         "INSERT INTO checkpoints VALUES (4, 3, '')".into(),
         "INSERT INTO checkpoints VALUES (4, 5, '')".into(),
         "INSERT INTO checkpoints VALUES (NULL, 5, '')".into(),
@@ -127,7 +123,7 @@ fn no_row_can_be_added_but_the_next() {
     }
     // The same statements pass where the next row goes: it is the place that is refused.
     raw.execute_batch(&event("(6 << 32) + 2")).unwrap();
-    raw.execute_batch("INSERT INTO nodes VALUES (0, 4, zeroblob(32))")
+    raw.execute_batch("INSERT INTO nodes VALUES (7, zeroblob(32))")
         .unwrap();
     raw.execute_batch("INSERT INTO blobs VALUES (3, randomblob(32), x'00')")
         .unwrap();

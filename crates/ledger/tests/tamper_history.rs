@@ -179,11 +179,11 @@ fn nothing_is_signed_on_top_of_what_was_tampered_with() {
             event_place(5, 1),
         ),
         (
-            "DELETE FROM nodes WHERE level = 2",
+            "DELETE FROM nodes WHERE id = 6",
             "table nodes, level 2, index 0".into(),
         ),
         (
-            "UPDATE nodes SET hash = randomblob(32) WHERE level = 2",
+            "UPDATE nodes SET hash = randomblob(32) WHERE id = 6",
             "table checkpoints, size 4".into(),
         ),
         (

@@ -3,6 +3,7 @@
 
 mod common;
 
+use avouch_ledger::node_row;
 use common::tamper::{SIZES, assert_found, event_id, event_place, sample, tamper};
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -45,7 +46,7 @@ fn all_rows() -> Vec<Row> {
         rows.push(row("statements", format!("log_index = {index}"), place));
     }
     for (level, index) in [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (2, 0)] {
-        let condition = format!("level = {level} AND idx = {index}");
+        let condition = format!("id = {}", node_row(level, index));
         let place = format!("table nodes, level {level}, index {index}");
         rows.push(row("nodes", condition, place));
     }
@@ -199,8 +200,8 @@ fn swapped_rows_are_named() {
         (
             "nodes",
             "hash",
-            [0, 1].map(|idx| format!("level = 0 AND idx = {idx}")),
-            "idx",
+            [0, 1].map(|index| format!("id = {}", node_row(0, index))),
+            "id",
             "table nodes, level 0, index 0".into(),
         ),
         (
@@ -299,11 +300,11 @@ fn an_appended_row_is_named() {
             "table statements, log index 4".into(),
         ),
         (
-            "INSERT INTO nodes VALUES (0, 4, randomblob(32))".into(),
+            "INSERT INTO nodes VALUES (7, randomblob(32))".into(),
             "table nodes, level 0, index 4".into(),
         ),
         (
-            "INSERT INTO nodes VALUES (7, 0, randomblob(32))".into(),
+            "INSERT INTO nodes VALUES (254, randomblob(32))".into(),
             "table nodes, level 7, index 0".into(),
         ),
         (

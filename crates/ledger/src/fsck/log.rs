@@ -15,6 +15,7 @@ use crate::log::{
     statement_where,
 };
 use crate::lookup::stored_run;
+use crate::node_row::{node_of_row, node_row};
 use crate::progress::Meter;
 use crate::{Error, Identity, Place, Progress, RunIndex, Stage};
 
@@ -262,16 +263,15 @@ impl<'c> Checkpoints<'c> {
 }
 
 fn check_no_stray_nodes(conn: &Connection, size: u64) -> Result<(), Error> {
-    let sql = "SELECT level, idx FROM nodes WHERE idx >= (?1 >> level) ORDER BY level, idx LIMIT 1";
-    let stray = conn.query_row(sql, [key(size)], |row| {
-        Ok((row.get(0)?, row.get::<_, i64>(1)?))
-    });
-    match stray.optional()? {
-        Some((level, index)) => {
-            let index = index as u64;
+    let mut query = conn.prepare("SELECT id FROM nodes ORDER BY id")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        let (level, index) = node_of_row(id);
+        if node_row(level, index) != id || index >= size >> level {
             let rule = "the log has no such node";
-            Err(Error::corrupt(Place::Node { level, index }, rule))
+            return Err(Error::corrupt(Place::Node { level, index }, rule));
         }
-        None => Ok(()),
     }
+    Ok(())
 }
