@@ -189,6 +189,31 @@ fn claims_are_proven_required_and_cannot_be_faked() {
 }
 
 #[test]
+fn the_preset_is_chosen_by_name() {
+    let world = World::new();
+    let claims = claims("agent-session");
+    let prove = |code: i32, preset: &str| {
+        let args = ["prove", "bill-418", "--claims", &claims, "-o", "chosen"];
+        world.avouch(code, &[&args[..], &["--preset", preset]].concat())
+    };
+    let (said, _) = prove(0, "proven-100-lean");
+    assert!(said.contains("stark proven-100-lean"), "{said}");
+    let policy = world.policy(&claims, "hiding = true\nsecurity = 100");
+    let chosen = Path::new("chosen/bill-418.avouch");
+    let report = world.verify(0, chosen, &policy);
+    assert_eq!(check(&report, "claims").0, "pass");
+    assert_eq!(report["about"]["proven"][0]["preset"], "proven-100-lean");
+    // The same proof is none of another preset's.
+    let mut bundle = world.read("chosen/bill-418.avouch");
+    bundle.proofs[0].preset = "proven-100".into();
+    let report = world.verify(1, &world.write(&bundle), &policy);
+    assert_eq!(check(&report, "proofs").0, "fail");
+    // Nobody knows another, and the answer names those that there are.
+    let (_, why) = prove(2, "proven-200");
+    assert!(why.contains("proven-100-small"), "{why}");
+}
+
+#[test]
 fn what_is_false_is_not_proven() {
     let world = World::new();
     let strict = claims("agent-session-strict");

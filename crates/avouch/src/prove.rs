@@ -3,7 +3,8 @@
 use avouch_bundle::{MAX_PROOF_LEN, Proof};
 use avouch_claims::Claims;
 use avouch_ledger::{LoggedStatement, Run};
-use avouch_stark::{Options, Preset, Public};
+pub use avouch_stark::Preset;
+use avouch_stark::{Options, Public};
 use avouch_trace::Event;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -34,8 +35,10 @@ pub struct Estimate {
     pub proof: u64,
 }
 
-/// What `docs/stark.md` has under "Cost", for the default preset.
+/// What `docs/stark.md` has under "Cost".
 mod measured {
+    use super::Preset;
+
     /// Milliseconds for each event, and for a proof at all.
     pub(super) const MS_PER_EVENT: u64 = 15;
     pub(super) const MS: u64 = 500;
@@ -49,20 +52,32 @@ mod measured {
     pub(super) const SEGMENT_MEMORY: u64 = 1_430_000_000;
     /// Bytes of a segment's proof.
     pub(super) const SEGMENT_PROOF: u64 = 790_000;
+
+    /// All that is the default preset's. Another takes so many hundredths of its time, memory and
+    /// bytes of proof.
+    pub(super) const fn hundredths(preset: Preset) -> [u64; 3] {
+        match preset {
+            Preset::Proven100Lean => [65, 53, 140],
+            Preset::Proven100Small => [175, 195, 82],
+            _ => [100; 3],
+        }
+    }
 }
 
 impl Estimate {
     /// For a run of so many events.
-    pub fn of(events: u64) -> Self {
+    pub fn of(events: u64, preset: Preset) -> Self {
         use measured::*;
+        let [time, space, length] = hundredths(preset);
         let (segments, memory) = match events {
             0..=WHOLE => (1, MEMORY + MEMORY_PER_EVENT * events),
             _ => (events.div_ceil(SEGMENT), SEGMENT_MEMORY),
         };
+        let ms = events.saturating_mul(MS_PER_EVENT).saturating_add(MS);
         Self {
-            seconds: (events.saturating_mul(MS_PER_EVENT).saturating_add(MS)).div_ceil(1000),
-            memory,
-            proof: segments.saturating_mul(SEGMENT_PROOF),
+            seconds: ms.saturating_mul(time).div_ceil(100_000),
+            memory: memory * space / 100,
+            proof: segments.saturating_mul(SEGMENT_PROOF * length / 100),
         }
     }
 }
@@ -76,6 +91,7 @@ impl Home {
         &self,
         run: &Run,
         claims: &Claims,
+        preset: Preset,
         progress: &mut dyn FnMut(u32, u32),
     ) -> Result<Proved, Error> {
         let logged = self.logged(run)?;
@@ -85,12 +101,12 @@ impl Home {
             _ => return Ok(Proved::Not(judged)),
         }
         // Known before hours are spent on it.
-        fits(Estimate::of(run.size).proof)?;
+        fits(Estimate::of(run.size, preset).proof)?;
         let public = public(&logged, claims);
         let events: Vec<Event> = self.ledger.events(run).collect::<Result<_, _>>()?;
         let mut rng = ChaCha20Rng::from_seed(os_random()?);
         let options = Options {
-            preset: Preset::Proven100,
+            preset,
             ..Options::default()
         };
         let proof = avouch_stark::prove(&public, &events, options, &mut rng, progress)?;
@@ -99,7 +115,7 @@ impl Home {
         avouch_stark::verify(&public, &proof)?;
         Ok(Proved::Proof(Proof {
             system: SYSTEM.into(),
-            preset: options.preset.name().into(),
+            preset: preset.name().into(),
             claims: claims.encode(),
             proof,
         }))

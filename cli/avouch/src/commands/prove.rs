@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use avouch::{Estimate, Proved, Selection, printable};
+use avouch::{Estimate, Preset, Proved, Selection, printable};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -28,6 +29,9 @@ pub(crate) struct Prove {
     /// The proof system
     #[arg(long, value_enum, default_value = "stark")]
     pub(crate) system: System,
+    /// The proof system's parameters: less time and memory (lean), or a smaller proof (small)
+    #[arg(long, value_name = "NAME", default_value = Preset::default().name(), value_parser = preset())]
+    pub(crate) preset: Preset,
     /// The folder for the evidence file
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
@@ -39,6 +43,12 @@ pub(crate) struct Prove {
     pub(crate) json: bool,
 }
 
+/// The presets that verifiers know, and no other.
+fn preset() -> impl TypedValueParser<Value = Preset> {
+    PossibleValuesParser::new(Preset::ALL.map(Preset::name))
+        .try_map(|name| Preset::from_name(&name).ok_or("no verifier knows this preset"))
+}
+
 pub(crate) fn run(global: &Global, args: &Prove) -> anyhow::Result<u8> {
     let System::Stark = args.system;
     let file = avouch::read_claims(&args.claims)?;
@@ -48,7 +58,7 @@ pub(crate) fn run(global: &Global, args: &Prove) -> anyhow::Result<u8> {
     let signer = home.signer(passphrase.as_ref())?;
     // All that can be wrong without a proof is found before there is one.
     let mut bundle = home.bundle(&run, &args.disclose, &signer)?;
-    let estimate = Estimate::of(run.size);
+    let estimate = Estimate::of(run.size, args.preset);
     eprintln!(
         "avouch: {} events: about {} of processor time, {} MB of memory, {} MB of proof",
         run.size,
@@ -57,7 +67,7 @@ pub(crate) fn run(global: &Global, args: &Prove) -> anyhow::Result<u8> {
         estimate.proof.div_ceil(1_000_000)
     );
     let bar = output::step_bar("segments proven".into());
-    let proved = home.prove(&run, &file.claims, &mut |done, all| {
+    let proved = home.prove(&run, &file.claims, args.preset, &mut |done, all| {
         bar.set_length(all.into());
         bar.set_position(done.into());
     });
