@@ -57,6 +57,12 @@ fn a_public_key_survives_pem_der_and_cose_key() {
             VerifyingKey::from_cose_key(&public.to_cose_key()).unwrap(),
             public
         );
+        let bare = match (public.as_ed25519(), public.as_p256()) {
+            (Some(key), None) => VerifyingKey::from_ed25519(key),
+            (None, Some((x, y))) => VerifyingKey::from_p256(&x, &y),
+            both => panic!("a key of two kinds, or none: {both:?}"),
+        };
+        assert_eq!(bare.unwrap(), public);
         assert_eq!(
             public.id().to_string().parse::<KeyId>().unwrap(),
             public.id()

@@ -141,10 +141,8 @@ impl VerifyingKey {
         match &self.0 {
             Inner::Ed25519(key) => cose_key::encode_okp(key.as_bytes()),
             Inner::P256(key) => {
-                let point = key.to_sec1_point(false);
-                // Tag byte, x, y: an affine point that is not the identity is always 65 bytes here.
-                let (x, y) = point.as_bytes()[1..].split_at(32);
-                cose_key::encode_ec2(x, y)
+                let (x, y) = affine(key);
+                cose_key::encode_ec2(&x, &y)
             }
         }
     }
@@ -170,6 +168,14 @@ impl VerifyingKey {
         }
     }
 
+    /// The affine coordinates of a P-256 key; `None` for Ed25519.
+    pub fn as_p256(&self) -> Option<([u8; 32], [u8; 32])> {
+        match &self.0 {
+            Inner::Ed25519(_) => None,
+            Inner::P256(key) => Some(affine(key)),
+        }
+    }
+
     /// Checks a 64-byte signature over `message`.
     ///
     /// Ed25519 is checked strictly: canonical S and R, no small-order points, no cofactor. An ECDSA
@@ -190,6 +196,15 @@ impl VerifyingKey {
             Err(Error::BadSignature)
         }
     }
+}
+
+fn affine(key: &p256::ecdsa::VerifyingKey) -> ([u8; 32], [u8; 32]) {
+    let point = key.to_sec1_point(false);
+    let (mut x, mut y) = ([0; 32], [0; 32]);
+    // Tag byte, x, y: an affine point that is not the identity is always 65 bytes here.
+    x.copy_from_slice(&point.as_bytes()[1..33]);
+    y.copy_from_slice(&point.as_bytes()[33..]);
+    (x, y)
 }
 
 impl From<&ed25519_dalek::SigningKey> for VerifyingKey {
