@@ -16,6 +16,8 @@
 
 mod anchored;
 mod error;
+#[cfg(feature = "evm")]
+pub mod evm;
 #[cfg(feature = "opentimestamps")]
 pub mod opentimestamps;
 mod receipt;
