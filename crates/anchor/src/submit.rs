@@ -41,6 +41,14 @@ pub enum SubmitError {
         /// What is wrong with it.
         why: String,
     },
+    /// The service is there, but this is not the time: asking later may help.
+    #[error("{url}: not now: {why}")]
+    NotNow {
+        /// Who was asked.
+        url: String,
+        /// Why not.
+        why: String,
+    },
     /// The backend is set up wrongly.
     #[error("{0}")]
     Config(String),
@@ -57,6 +65,7 @@ impl SubmitError {
                 matches!(status, 408 | 425 | 429 | 500..)
             }
             Self::Http(error) => !matches!(error, avouch_http::Error::Url(_)),
+            Self::NotNow { .. } => true,
             _ => false,
         }
     }
