@@ -9,8 +9,8 @@ use avouch_trace::{Event, Field};
 
 use crate::model::limit;
 use crate::{
-    Blobs, Bundle, DIGEST_HEAD, DIGEST_LEN, Disclosures, Error, KeyEvidence, MAGIC, MAX_BUNDLE_LEN,
-    Openings, Proof, Redacted, Shown, VERSION, disclosure, hash_only, section,
+    Anchor, Blobs, Bundle, DIGEST_HEAD, DIGEST_LEN, Disclosures, Error, KeyEvidence, MAGIC,
+    MAX_BUNDLE_LEN, Openings, Proof, Redacted, Shown, VERSION, disclosure, hash_only, section,
 };
 
 impl Bundle {
@@ -91,6 +91,9 @@ fn read_bundle(item: Item<'_>) -> Result<Bundle, Error> {
                     .ok_or_else(|| shape(value, "the checkpoint's text"))?;
                 bundle.checkpoint = Some(String::from(text));
             }
+            Ok(section::ANCHORS) => {
+                bundle.anchors = some_of(value, "at least one anchor", read_anchor)?;
+            }
             Ok(section::DISCLOSURES) => bundle.disclosures = Some(read_disclosures(value)?),
             Ok(section::PROOFS) => {
                 bundle.proofs = some_of(value, "at least one proof", read_claims_proof)?;
@@ -109,6 +112,16 @@ fn read_bundle(item: Item<'_>) -> Result<Bundle, Error> {
     } else {
         Err(shape(sections, "a statement under section 1"))
     }
+}
+
+/// `[receipt, index, path]`
+fn read_anchor(item: Item<'_>) -> Result<Anchor, Error> {
+    let [receipt, index, path] = elements(item, "[receipt, index, path]")?;
+    Ok(Anchor {
+        receipt: bytes_of(receipt, "a receipt's bytes")?.to_vec(),
+        index: uint(index, "an index in the log")?,
+        path: read_proof(path)?,
+    })
 }
 
 /// `[system, preset, claims, proof]`

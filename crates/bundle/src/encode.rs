@@ -20,6 +20,7 @@ impl Bundle {
         let optional = [
             !self.receipts.is_empty(),
             self.checkpoint.is_some(),
+            !self.anchors.is_empty(),
             self.disclosures.is_some(),
             !self.proofs.is_empty(),
             self.keys.is_some(),
@@ -34,6 +35,13 @@ impl Bundle {
         }
         if let Some(checkpoint) = &self.checkpoint {
             out.int(section::CHECKPOINT).text(checkpoint);
+        }
+        if !self.anchors.is_empty() {
+            out.int(section::ANCHORS).array(self.anchors.len());
+            for anchor in &self.anchors {
+                out.array(3).bytes(&anchor.receipt).uint(anchor.index);
+                write_proof(&mut out, &anchor.path);
+            }
         }
         if let Some(disclosures) = &self.disclosures {
             out.int(section::DISCLOSURES);

@@ -7,7 +7,7 @@
 //! by number, every length and count has a limit, and no byte is without a meaning.
 //!
 //! # What this is not
-//! Nothing here verifies anything but the file's own form. Statement, receipts, checkpoint and
+//! Nothing here verifies anything but the file's own form. Statement, receipts, checkpoint, anchors and
 //! proofs are opaque bytes; events, fields and blobs are what the file *says* they are. `avouch-verify` is
 //! what checks them.
 #![no_std]
@@ -23,7 +23,7 @@ mod model;
 pub use blobs::Blobs;
 pub use error::Error;
 pub use keys::{KeyEvidence, KeyLink, MAX_LINKS, MAX_OTHERS};
-pub use model::{Bundle, Disclosures, Openings, Proof, Redacted, Shown};
+pub use model::{Anchor, Bundle, Disclosures, Openings, Proof, Redacted, Shown};
 
 /// The longest bundle, in bytes.
 pub const MAX_BUNDLE_LEN: usize = 1 << 30;
@@ -43,6 +43,13 @@ pub const MAX_REDACTIONS: usize = 1 << 12;
 /// no path is longer.
 pub const MAX_PROOF_PER_ITEM: usize = 32;
 
+/// The most anchors.
+pub const MAX_ANCHORS: usize = 64;
+/// The longest receipt of an anchor, in bytes: as long as `avouch-anchor` has them.
+pub const MAX_ANCHOR_LEN: usize = 1 << 18;
+/// The most hashes from a statement to an anchored root: as many as a log of 2^63 entries asks for.
+pub const MAX_ANCHOR_PATH: usize = 63;
+
 /// The most proofs of claims.
 pub const MAX_PROOFS: usize = 16;
 /// The longest name of a proof system or a preset, in bytes.
@@ -60,11 +67,12 @@ const VERSION: u8 = 1;
 const DIGEST_LEN: usize = 32;
 const DIGEST_HEAD: [u8; 2] = [0x58, 32];
 
-/// The numbers of the sections. 4 (anchors) is reserved, and refused for now.
+/// The numbers of the sections.
 mod section {
     pub(crate) const STATEMENT: i64 = 1;
     pub(crate) const RECEIPTS: i64 = 2;
     pub(crate) const CHECKPOINT: i64 = 3;
+    pub(crate) const ANCHORS: i64 = 4;
     pub(crate) const DISCLOSURES: i64 = 5;
     pub(crate) const PROOFS: i64 = 6;
     pub(crate) const KEYS: i64 = 7;

@@ -8,9 +8,9 @@ use avouch_merkle::Digest;
 use avouch_trace::{Event, Field};
 
 use crate::{
-    Blobs, Error, KeyEvidence, MAX_CHECKPOINT_LEN, MAX_CLAIMS_LEN, MAX_FIELDS, MAX_PROOF_LEN,
-    MAX_PROOF_PER_ITEM, MAX_PROOFS, MAX_RECEIPT_LEN, MAX_RECEIPTS, MAX_REDACTIONS,
-    MAX_STATEMENT_LEN, MAX_SYSTEM_LEN,
+    Blobs, Error, KeyEvidence, MAX_ANCHOR_LEN, MAX_ANCHOR_PATH, MAX_ANCHORS, MAX_CHECKPOINT_LEN,
+    MAX_CLAIMS_LEN, MAX_FIELDS, MAX_PROOF_LEN, MAX_PROOF_PER_ITEM, MAX_PROOFS, MAX_RECEIPT_LEN,
+    MAX_RECEIPTS, MAX_REDACTIONS, MAX_STATEMENT_LEN, MAX_SYSTEM_LEN,
 };
 
 /// The evidence about one run.
@@ -22,12 +22,26 @@ pub struct Bundle {
     pub receipts: Vec<Vec<u8>>,
     /// The log's checkpoint, a signed note.
     pub checkpoint: Option<String>,
+    /// What dates checkpoints of the log from outside.
+    pub anchors: Vec<Anchor>,
     /// What is shown of the run; `None` when nothing is.
     pub disclosures: Option<Disclosures>,
     /// Proofs that claims hold for the run.
     pub proofs: Vec<Proof>,
     /// What speaks for the key that signed the statement, and against it.
     pub keys: Option<KeyEvidence>,
+}
+
+/// A receipt for a checkpoint of the log, and how the statement is in the tree of that checkpoint, which
+/// need not be the bundle's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// The receipt, in `avouch-anchor`'s form.
+    pub receipt: Vec<u8>,
+    /// The statement's place in the anchored tree.
+    pub index: u64,
+    /// The hashes that lead from its leaf to that tree's root.
+    pub path: Vec<Digest>,
 }
 
 /// A proof that claims hold for the run of the statement.
@@ -129,10 +143,20 @@ impl Bundle {
                 MAX_CHECKPOINT_LEN,
             )?;
         }
+        limit("the number of anchors", self.anchors.len(), MAX_ANCHORS)?;
+        self.anchors.iter().try_for_each(Anchor::check)?;
         limit("the number of proofs", self.proofs.len(), MAX_PROOFS)?;
         self.proofs.iter().try_for_each(Proof::check)?;
         self.keys.as_ref().map_or(Ok(()), KeyEvidence::check)?;
         self.disclosures.as_ref().map_or(Ok(()), Disclosures::check)
+    }
+}
+
+impl Anchor {
+    fn check(&self) -> Result<(), Error> {
+        let (length, hashes) = (self.receipt.len(), self.path.len());
+        limit("an anchor's length in bytes", length, MAX_ANCHOR_LEN)?;
+        limit("the number of hashes of an anchor", hashes, MAX_ANCHOR_PATH)
     }
 }
 

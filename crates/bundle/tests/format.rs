@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use avouch_bundle::{
-    Blobs, Bundle, Disclosures, Error, KeyEvidence, KeyLink, MAX_CHECKPOINT_LEN, MAX_RECEIPT_LEN,
-    MAX_RECEIPTS, MAX_STATEMENT_LEN, Openings, Proof, Shown,
+    Anchor, Blobs, Bundle, Disclosures, Error, KeyEvidence, KeyLink, MAX_CHECKPOINT_LEN,
+    MAX_RECEIPT_LEN, MAX_RECEIPTS, MAX_STATEMENT_LEN, Openings, Proof, Shown,
 };
 use avouch_cbor::{Encoder, Item, Value};
 use avouch_merkle::{Digest, sha256};
@@ -52,6 +52,14 @@ fn proof(system: &str) -> Proof {
     }
 }
 
+fn anchor(hashes: usize) -> Anchor {
+    Anchor {
+        receipt: vec![9; 40],
+        index: 1 << 40,
+        path: vec![Digest([5; 32]); hashes],
+    }
+}
+
 /// A bundle with something in every section.
 fn full() -> Bundle {
     let fields = vec![
@@ -63,6 +71,7 @@ fn full() -> Bundle {
         statement: vec![1, 2, 3],
         receipts: vec![vec![4], vec![5, 6]],
         checkpoint: Some("a note\n".into()),
+        anchors: vec![anchor(3), anchor(0)],
         disclosures: Some(Disclosures {
             events: vec![event(1, fields), event(300, Vec::new())],
             proof: vec![Digest([7; 32]), Digest([8; 32])],
@@ -176,8 +185,8 @@ fn a_file_that_was_cut_short_is_told_from_one_that_was_altered() {
 }
 
 #[test]
-fn unknown_and_reserved_sections_are_refused_by_number() {
-    for number in [0, 4, 8, 1000] {
+fn unknown_sections_are_refused_by_number() {
+    for number in [0, 8, 1000] {
         let mut sections = Encoder::new();
         let known: &[u8] = &[0x01, 0x41, 0xab];
         let mut unknown = Encoder::new();
@@ -436,23 +445,27 @@ fn any_bundle() -> impl Strategy<Value = Bundle> {
         any::<Option<String>>(),
         events,
         prop::collection::vec("[a-z]{1,64}", 0..4),
+        prop::collection::vec(0..20_usize, 0..4),
     )
-        .prop_map(|(statement, receipts, checkpoint, events, systems)| {
-            let events: Vec<_> = events.into_iter().map(|(seq, f)| event(seq, f)).collect();
-            let disclosures = Disclosures {
-                events,
-                ..Disclosures::default()
-            };
-            let disclosures = (!disclosures.events.is_empty()).then_some(disclosures);
-            Bundle {
-                statement,
-                receipts,
-                checkpoint,
-                disclosures,
-                proofs: systems.iter().map(|system| proof(system)).collect(),
-                keys: None,
-            }
-        })
+        .prop_map(
+            |(statement, receipts, checkpoint, events, systems, paths)| {
+                let events: Vec<_> = events.into_iter().map(|(seq, f)| event(seq, f)).collect();
+                let disclosures = Disclosures {
+                    events,
+                    ..Disclosures::default()
+                };
+                let disclosures = (!disclosures.events.is_empty()).then_some(disclosures);
+                Bundle {
+                    statement,
+                    receipts,
+                    checkpoint,
+                    anchors: paths.into_iter().map(anchor).collect(),
+                    disclosures,
+                    proofs: systems.iter().map(|system| proof(system)).collect(),
+                    keys: None,
+                }
+            },
+        )
 }
 
 proptest! {

@@ -22,9 +22,11 @@
 //! Memory is bounded by the input's size, and no input makes it panic.
 #![forbid(unsafe_code)]
 
+mod anchors;
 mod answers;
 mod checks;
 mod completeness;
+mod dated;
 mod json;
 mod judged;
 mod not_shown;
@@ -45,14 +47,15 @@ pub use policy::{MAX_POLICY_LEN, Policy, PolicyError};
 pub use printable::printable;
 pub use proven::Proven;
 pub use report::{
-    About, Check, CheckName, LogPosition, NotShown, Outcome, REPORT_VERSION, Report, ShownCounts,
-    Verdict, Witnessed,
+    About, Check, CheckName, LogPosition, NotShown, Outcome, REPORT_VERSION, Report, Seal, Sealed,
+    ShownCounts, Verdict, Witnessed,
 };
 
 use avouch_cose::Statement;
 pub use seen::{Evidence, MAX_SEEN_LEN, Seen, SeenError};
 
 use checks::keys::Authority;
+use dated::Dated;
 use judged::Findings;
 
 /// What the caller expects of the evidence, beside the policy.
@@ -108,25 +111,23 @@ fn verify_with(
     let bundle = Bundle::decode(bundle)?;
     let disclosures = bundle.disclosures.as_ref();
     let statement = Statement::parse(&bundle.statement);
-    // The log is looked at first, because witnesses may date the statement; its checks come second.
+    // The log is looked at first, because witnesses and anchors may date the statement; its checks come second.
     let mut of_log = Findings::default();
     let parsed = statement.as_ref().ok();
     let mut seen = seen;
     let of_seen = seen.as_mut().map(|(seen, now)| (&mut **seen, *now));
     let logged = checks::log::check(&bundle, parsed, policy, of_seen, &mut of_log);
+    let shown = logged.checkpoint.as_ref();
+    let anchored = checks::anchors::check(&bundle, parsed, shown, policy, &mut of_log);
+    let dated = Dated::earliest(logged.seen_by, anchored.by);
+    let seen_by = dated.map(|dated| dated.time);
     let authority = match parsed {
-        Some(statement) => checks::keys::judge(&bundle, statement, logged.seen_by, policy, seen),
+        Some(statement) => checks::keys::judge(&bundle, statement, seen_by, policy, seen),
         None => Authority::none(),
     };
     let mut findings = Findings::default();
-    let spoken = checks::statement::check(
-        statement,
-        &authority,
-        logged.seen_by,
-        policy,
-        options,
-        &mut findings,
-    );
+    let spoken =
+        checks::statement::check(statement, &authority, dated, policy, options, &mut findings);
     findings.append(of_log);
     let (shown, agree) = checks::shown::check(
         disclosures,
@@ -143,6 +144,7 @@ fn verify_with(
         issued_at: statement.issued_at(),
         manifest: spoken.manifest,
         log: logged.position,
+        anchors: anchored.seals,
         shown,
         root_and_chain_agree: agree || proven.iter().any(|one| one.root_and_chain),
         proven,
@@ -154,7 +156,7 @@ fn verify_with(
             about.as_ref(),
             spoken.proven,
             disclosures,
-            logged.seen_by,
+            dated,
             !policy.require.claims.is_empty(),
         ),
         about,

@@ -3,8 +3,9 @@
 use avouch_bundle::Disclosures;
 use avouch_trace::Manifest;
 
+use crate::dated::Dated;
 use crate::report::{About, NotShown};
-use crate::text::{count, time_text};
+use crate::text::count;
 
 /// How many stretches of withheld events are named before the rest is only counted.
 const MAX_RANGES: usize = 8;
@@ -14,7 +15,7 @@ pub(crate) fn list(
     about: Option<&About>,
     proven: bool,
     disclosures: Option<&Disclosures>,
-    seen_by: Option<u64>,
+    dated: Option<Dated>,
     claims_required: bool,
 ) -> Vec<NotShown> {
     let mut list = Vec::new();
@@ -30,11 +31,13 @@ pub(crate) fn list(
             .into(),
     );
     let nobody = "Nothing outside the issuer dates this statement (no anchor, no witness).";
-    let dated = match seen_by {
-        Some(time) => format!(
-            "Witnesses had seen the statement at {}; that it was made shortly before is not shown.",
-            time_text(time.saturating_mul(1000))
-        ),
+    let dated = match dated {
+        Some(dated) => {
+            let sentence = dated.sentence();
+            let (first, rest) = sentence.split_at(1);
+            let first = first.to_ascii_uppercase();
+            format!("{first}{rest}; that it was made shortly before is not shown.")
+        }
         None => nobody.into(),
     };
     add(

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::anchors::{self, PinnedAnchor, Quorum, QuorumEntry};
 use crate::proven::Proven;
+use crate::report::Seal;
 use crate::required::{self, RequiredClaim};
 
 /// The only version so far.
@@ -28,6 +30,7 @@ pub struct Policy {
     pub(crate) witnesses: Vec<CosignerKey>,
     /// Keys that do not count from a time on, pinned or not.
     pub(crate) revoked: Vec<(KeyId, Revoked)>,
+    pub(crate) anchors: Vec<PinnedAnchor>,
     pub(crate) require: Require,
 }
 
@@ -82,6 +85,8 @@ pub(crate) struct Require {
     pub(crate) log: bool,
     /// How many of the listed witnesses must have cosigned the checkpoint.
     pub(crate) witnesses: usize,
+    /// How many of which anchors must date the statement.
+    pub(crate) anchors: Quorum,
     pub(crate) disclosure: Disclosure,
     /// What the run must be shown to have kept to.
     pub(crate) claims: Vec<RequiredClaim>,
@@ -229,6 +234,20 @@ pub enum PolicyError {
     /// Witnesses cosign what a log signed, but none is pinned.
     #[error("witnesses cosign the checkpoints of logs, but the policy lists no [[log]]")]
     WitnessesWithoutLog,
+    /// An anchor is not one.
+    #[error("[[anchor]] {anchor}: {reason}")]
+    Anchor {
+        /// Its name in quotes, or its number while it has none.
+        anchor: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Anchors date what a log signed, but none is pinned.
+    #[error("anchors date the checkpoints of logs, but the policy lists no [[log]]")]
+    AnchorsWithoutLog,
+    /// A quorum that no evidence could meet, or that is not one.
+    #[error("[require] {0}")]
+    Quorum(String),
     /// A required claim is not one.
     #[error("[[require.claim]]: {0}")]
     Claims(String),
@@ -253,6 +272,7 @@ struct File {
     witness: Vec<WitnessEntry>,
     #[serde(default)]
     revoked: Vec<RevokedEntry>,
+    anchor: Vec<toml::Table>,
     #[serde(default)]
     require: RequireEntry,
 }
@@ -293,6 +313,7 @@ struct WitnessEntry {
 struct RequireEntry {
     log: Option<bool>,
     witnesses: Option<usize>,
+    anchors: Option<QuorumEntry>,
     #[serde(default)]
     disclosure: Disclosure,
     #[serde(default)]
@@ -360,6 +381,11 @@ impl Policy {
         if required > listed {
             return Err(PolicyError::TooFewWitnesses { required, listed });
         }
+        let anchors = anchors::read(file.anchor)?;
+        if !anchors.is_empty() && logs.is_empty() {
+            return Err(PolicyError::AnchorsWithoutLog);
+        }
+        let quorum = anchors::quorum(file.require.anchors, &anchors)?;
         let log = file.require.log.unwrap_or(!logs.is_empty());
         if log && logs.is_empty() {
             return Err(PolicyError::NoLogs);
@@ -376,6 +402,7 @@ impl Policy {
         let require = Require {
             log,
             witnesses: required,
+            anchors: quorum,
             disclosure: file.require.disclosure,
             claims,
             security: file.require.security.unwrap_or(DEFAULT_SECURITY),
@@ -386,8 +413,14 @@ impl Policy {
             logs,
             witnesses,
             revoked,
+            anchors,
             require,
         })
+    }
+
+    /// What the policy's anchors say of a receipt (`avouch-anchor`'s form) and the checkpoint in it.
+    pub fn judge_receipt(&self, receipt: &[u8]) -> Seal {
+        crate::checks::anchors::judge_alone(receipt, self)
     }
 
     /// The witnesses' keys, as the policy lists them.

@@ -117,6 +117,8 @@ pub enum CheckName {
     LogHistory,
     /// So many listed witnesses cosigned the checkpoint as the policy requires.
     Witnesses,
+    /// So many listed anchors as the policy requires show that the statement existed by some time.
+    Anchors,
     /// Every event shown is in the run, at its place.
     Events,
     /// Every field shown is in its event.
@@ -155,6 +157,7 @@ impl CheckName {
             Self::LogPosition => "log-position",
             Self::LogHistory => "log-history",
             Self::Witnesses => "witnesses",
+            Self::Anchors => "anchors",
             Self::Events => "events",
             Self::Fields => "fields",
             Self::HeaderFields => "header-fields",
@@ -216,6 +219,9 @@ pub struct About {
     pub manifest: Option<Manifest>,
     /// The statement's place in a log, when receipt and checkpoint of a pinned log agree on it.
     pub log: Option<LogPosition>,
+    /// The receipts from outside, in the bundle's order, each as the policy's anchors judge it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub anchors: Vec<Seal>,
     /// How much of the run is shown.
     pub shown: ShownCounts,
     /// Whether root and chain were shown to cover the same events.
@@ -248,6 +254,49 @@ pub struct Witnessed {
     pub time: u64,
 }
 
+/// What became of one receipt from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Seal {
+    /// The kind that it says it is of.
+    pub kind: String,
+    /// The policy's anchors that stand behind it.
+    pub anchors: Vec<String>,
+    /// How it ended.
+    pub outcome: Sealed,
+    /// The size of the log that it anchors.
+    pub size: Option<u64>,
+    /// By when it shows that the statement existed, in seconds since the Unix epoch.
+    #[serde(rename = "by_s")]
+    pub by: Option<u64>,
+    /// Who shows it, or why nobody does, for people; its wording may change.
+    pub reason: String,
+}
+
+/// How a receipt from outside ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sealed {
+    /// A listed anchor stands behind it.
+    Verified,
+    /// It is a promise so far.
+    Pending,
+    /// It rests on something that the policy does not know.
+    NotChecked,
+    /// It is malformed, or does not show what it says.
+    Refused,
+}
+
+impl fmt::Display for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Verified => "is verified",
+            Self::Pending => "is pending",
+            Self::NotChecked => "is not checked",
+            Self::Refused => "is refused",
+        })
+    }
+}
+
 /// How much of a run a bundle shows. Withheld fields can only be counted in events that open at
 /// least one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -278,7 +327,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Report {
-    /// The check of this name. The `expected-` checks, `key-chain`, `log-history`, `witnesses`, `redactions`,
+    /// The check of this name. The `expected-` checks, `key-chain`, `log-history`, `witnesses`, `anchors`, `redactions`,
     /// `disclosure` and `claims` are there only when asked for, `proofs` only when there are any, all others always.
     pub fn check(&self, name: CheckName) -> Option<&Check> {
         self.checks.iter().find(|check| check.name == name)

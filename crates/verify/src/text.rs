@@ -107,6 +107,13 @@ impl About {
                 lines.push(("witnessed", format!("{}, {time}", witnessed.name)));
             }
         }
+        for seal in &self.anchors {
+            let (kind, outcome, reason) = (&seal.kind, seal.outcome, &seal.reason);
+            let by = seal.by.map_or(String::new(), |by| {
+                format!(" by {}", time_text(by.saturating_mul(1000)))
+            });
+            lines.push(("anchored", format!("{kind} {outcome}{by}: {reason}")));
+        }
         for one in &self.proven {
             for claim in one.claims.as_slice() {
                 lines.push(("proven", format!("{claim} ({})", one.how())));

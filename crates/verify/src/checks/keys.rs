@@ -53,7 +53,7 @@ impl Authority<'_> {
     }
 }
 
-/// Judges whose word the statement is. `seen_by` is when witnesses had seen it in a log; `seen` is what the
+/// Judges whose word the statement is. `seen_by` is by when witnesses or anchors show that it existed; `seen` is what the
 /// verifier remembers, which takes up the revocations that count.
 pub(crate) fn judge<'p>(
     bundle: &Bundle,
@@ -321,7 +321,7 @@ fn within(grant: &Grant, issued_at: u64, seen_by: Option<u64>) -> Result<Option<
     match seen_by {
         Some(seen) if seen < until => Ok(None),
         _ => Ok(Some(format!(
-            "the delegation ends at {end}, and no listed witness shows that this was made before"
+            "the delegation ends at {end}, and no listed witness or anchor shows that this was made before"
         ))),
     }
 }

@@ -1,5 +1,6 @@
 //! The checks themselves, by what they look at.
 
+pub(crate) mod anchors;
 pub(crate) mod claims;
 pub(crate) mod keys;
 pub(crate) mod log;

@@ -6,10 +6,10 @@ use avouch_trace::{MANIFEST_CONTENT_TYPE, Manifest, agent_chain_start};
 
 use super::keys::Authority;
 use crate::Options;
+use crate::dated::Dated;
 use crate::judged::{Findings, Judged};
 use crate::policy::{Issuer, Policy};
 use crate::report::CheckName;
-use crate::text::time_text;
 
 /// What the statement's checks found, for those that rest on it.
 pub(crate) struct Spoken {
@@ -22,11 +22,11 @@ pub(crate) struct Spoken {
 /// Why what rests on an unproven statement is not checked.
 pub(crate) const UNPROVEN: &str = "the statement itself is not proven";
 
-/// `seen_by` is when witnesses that the policy trusts had seen the statement in a log, if they did.
+/// `dated` is by when others that the policy trusts show that the statement existed, if they do.
 pub(crate) fn check(
     statement: Result<Statement, avouch_cose::Error>,
     authority: &Authority<'_>,
-    seen_by: Option<u64>,
+    dated: Option<Dated>,
     policy: &Policy,
     options: &Options,
     findings: &mut Findings,
@@ -40,7 +40,7 @@ pub(crate) fn check(
     let issuer = judge_issuer(&statement, authority, policy);
     let signature = match (pinned, &authority.key) {
         _ if issuer.failed() => Judged::NotChecked("the key is not this issuer's".into()),
-        (Some(issuer), Some(key)) => judge_signature(&statement, issuer, key, authority, seen_by),
+        (Some(issuer), Some(key)) => judge_signature(&statement, issuer, key, authority, dated),
         _ => Judged::NotChecked("the policy holds no key to check it with".into()),
     };
     let read = Manifest::decode(statement.payload());
@@ -139,7 +139,7 @@ fn judge_signature(
     issuer: &Issuer,
     key: &VerifyingKey,
     authority: &Authority<'_>,
-    seen_by: Option<u64>,
+    dated: Option<Dated>,
 ) -> Judged {
     let whose = match authority.by_chain {
         true => format!("key {} of {:?}", short(&key.id()), issuer.name),
@@ -153,12 +153,12 @@ fn judge_signature(
         return Judged::Pass(held);
     };
     let from = revoked.text;
-    match seen_by {
+    match dated {
         // Only others can date a statement: who has stolen the key can write any date into it.
-        Some(time) if i64::try_from(time).is_ok_and(|time| time < revoked.from) => {
+        Some(dated) if i64::try_from(dated.time).is_ok_and(|time| time < revoked.from) => {
+            let before = dated.sentence();
             Judged::Pass(format!(
-                "{held}, revoked from {from}; witnesses had seen the statement before, at {}",
-                time_text(time.saturating_mul(1000))
+                "{held}, revoked from {from}; {before}, before that"
             ))
         }
         _ => Judged::Fail(format!(

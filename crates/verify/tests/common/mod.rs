@@ -331,6 +331,7 @@ impl Sealed {
             statement: self.statement.as_bytes().to_vec(),
             receipts: vec![self.receipt.as_bytes().to_vec()],
             checkpoint: Some(self.checkpoint.clone()),
+            anchors: Vec::new(),
             disclosures,
             proofs: Vec::new(),
             keys: None,
