@@ -205,6 +205,14 @@ pub enum Error {
     /// A redaction that did not come from erasing something.
     #[error("a redaction enters the log by erasing what it is about, not by itself")]
     RedactionStatement,
+    /// A receipt that is not for what was asked.
+    #[error("the receipt is not for the checkpoint of size {size} that was to be anchored: {why}")]
+    AnotherAnchor {
+        /// The size that was to be anchored.
+        size: u64,
+        /// In what it differs.
+        why: String,
+    },
     /// Cosignatures of a checkpoint that is not this log's.
     #[error("the note is not the checkpoint that this log signed at size {size}")]
     NotOurs {
@@ -339,6 +347,16 @@ pub enum Place {
         /// The log's size that it is for.
         size: u64,
     },
+    /// A request for an anchor.
+    AnchorRequest {
+        /// Its number.
+        id: u64,
+    },
+    /// What was answered to one.
+    AnchorReceipt {
+        /// Its number.
+        id: u64,
+    },
     /// A cosignature's row.
     Cosignature {
         /// The size of the checkpoint that it is beneath.
@@ -376,6 +394,8 @@ impl fmt::Display for Place {
             }
             Self::ErasedBlob { index } => write!(f, "table erased_blobs, blob {index}"),
             Self::Checkpoint { size } => write!(f, "table checkpoints, size {size}"),
+            Self::AnchorRequest { id } => write!(f, "table anchor_requests, row {id}"),
+            Self::AnchorReceipt { id } => write!(f, "table anchor_receipts, row {id}"),
             Self::Cosignature { size } => write!(f, "table cosignatures, size {size}"),
         }
     }

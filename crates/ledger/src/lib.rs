@@ -62,6 +62,7 @@
 //! What `fsck` cannot see: nothing inside the file binds the newest events of a run that is not yet
 //! sealed, so someone who can write the file can drop or rewrite them. Sealing ends that.
 
+mod anchors;
 mod batch;
 mod blobs;
 mod cosignatures;
@@ -86,6 +87,7 @@ mod seal;
 mod tiles;
 mod walk;
 
+pub use anchors::{AnchorReceipt, AnchorRequest};
 pub use batch::Batch;
 pub use crypt::{Keys, RunKey};
 pub use erase::{Erased, FieldPlace, SharedBlob, Words};

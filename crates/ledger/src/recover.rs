@@ -18,7 +18,9 @@ use crate::node_row::node_row;
 use crate::progress::Meter;
 use crate::seal::insert_node;
 use crate::tiles::NODE;
-use crate::{Error, Identity, Ledger, LogEntry, Place, Progress, RunIndex, Stage, run_tree};
+use crate::{
+    Error, Identity, Ledger, LogEntry, Place, Progress, RunIndex, Stage, anchors, run_tree,
+};
 
 /// Where the log was published.
 pub trait Published {
@@ -98,6 +100,7 @@ impl Rescue<'_> {
         }
         let recovered = self.copy_log(&tx, progress)?;
         self.copy_cosignatures(&tx)?;
+        anchors::copy(self.old, &tx)?;
         tx.commit()?;
         Ok(recovered)
     }

@@ -266,3 +266,39 @@ CREATE TRIGGER cosignatures_insert BEFORE INSERT ON cosignatures
 WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM cosignatures)
   OR EXISTS (SELECT 1 FROM cosignatures WHERE size = NEW.size AND witness = NEW.witness)
 BEGIN SELECT RAISE(ABORT, 'cosignatures takes only new rows, in order'); END;
+
+-- Checkpoints that outside services are asked to anchor: each service once for each. What is sent is here before it is
+-- sent, so that after a crash the same is sent again.
+CREATE TABLE anchor_requests (
+  id       INTEGER PRIMARY KEY,
+  size     INTEGER NOT NULL REFERENCES checkpoints (size),
+  backend  TEXT NOT NULL CHECK (backend <> ''), -- the service's name in the configuration
+  kind     TEXT NOT NULL CHECK (kind <> ''),
+  prepared BLOB NOT NULL,
+  UNIQUE (backend, size)
+) STRICT;
+CREATE TRIGGER anchor_requests_no_update BEFORE UPDATE ON anchor_requests
+BEGIN SELECT RAISE(ABORT, 'anchor_requests is append-only'); END;
+CREATE TRIGGER anchor_requests_no_delete BEFORE DELETE ON anchor_requests
+BEGIN SELECT RAISE(ABORT, 'anchor_requests is append-only'); END;
+CREATE TRIGGER anchor_requests_insert BEFORE INSERT ON anchor_requests
+WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM anchor_requests)
+  OR EXISTS (SELECT 1 FROM anchor_requests WHERE size = NEW.size AND backend = NEW.backend)
+BEGIN SELECT RAISE(ABORT, 'anchor_requests takes only new rows, in order'); END;
+
+-- What they answered: promises, and then one complete receipt that ends it.
+CREATE TABLE anchor_receipts (
+  id      INTEGER PRIMARY KEY,
+  request INTEGER NOT NULL REFERENCES anchor_requests (id),
+  pending INTEGER NOT NULL CHECK (pending IN (0, 1)),
+  receipt BLOB NOT NULL -- docs/format.md
+) STRICT;
+CREATE INDEX anchor_receipts_by_request ON anchor_receipts (request, id);
+CREATE TRIGGER anchor_receipts_no_update BEFORE UPDATE ON anchor_receipts
+BEGIN SELECT RAISE(ABORT, 'anchor_receipts is append-only'); END;
+CREATE TRIGGER anchor_receipts_no_delete BEFORE DELETE ON anchor_receipts
+BEGIN SELECT RAISE(ABORT, 'anchor_receipts is append-only'); END;
+CREATE TRIGGER anchor_receipts_insert BEFORE INSERT ON anchor_receipts
+WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM anchor_receipts)
+  OR EXISTS (SELECT 1 FROM anchor_receipts WHERE request = NEW.request AND pending = 0)
+BEGIN SELECT RAISE(ABORT, 'anchor_receipts takes only new rows, in order, up to a complete one'); END;

@@ -134,7 +134,7 @@ fn a_delegates_run_verifies_under_a_policy_that_pins_only_the_issuers_key() {
 fn a_delegation_that_nobody_dates_before_its_end_is_not_enough() {
     let policy = policy_with("", "");
     for seen in [None, Some(NEW_YEAR), Some(NEW_YEAR + 9)] {
-        let why = "no listed witness shows that this was made before";
+        let why = "no listed witness or anchor shows that this was made before";
         assert_incomplete(&delegated(seen), &policy, CheckName::KeyChain, why);
     }
     // One that ended before the statement's own date fails whoever dates it.

@@ -27,6 +27,7 @@ pub(crate) fn run(global: &Global, as_json: bool) -> anyhow::Result<u8> {
         ("nodes", report.counts.nodes),
         ("checkpoints", report.counts.checkpoints),
         ("cosignatures", report.counts.cosignatures),
+        ("anchors", report.counts.anchors),
         ("redactions", report.counts.redactions),
     ];
     if as_json {

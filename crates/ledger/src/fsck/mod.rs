@@ -7,7 +7,7 @@ mod log;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::progress::Meter;
-use crate::{Error, Finding, Ledger, Place, Progress, Stage, blobs, cosignatures, schema};
+use crate::{Error, Finding, Ledger, Place, Progress, Stage, anchors, blobs, cosignatures, schema};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub struct Counts {
     pub checkpoints: u64,
     /// Cosignatures of witnesses.
     pub cosignatures: u64,
+    /// Receipts of anchors.
+    pub anchors: u64,
 }
 
 impl Ledger {
@@ -89,6 +91,7 @@ impl Ledger {
         log::check(conn, self.identity(), counts, progress)?;
         erasures::check_all(conn, self.identity(), counts)?;
         counts.cosignatures = cosignatures::check_all(conn)?;
+        counts.anchors = anchors::check_all(conn)?;
         let mut meter = Meter::new(Stage::Storage, 1, progress);
         check_storage(conn)?;
         meter.tick();
