@@ -8,6 +8,7 @@ pub mod desk;
 pub mod growing;
 #[cfg(unix)]
 pub mod live;
+pub mod outside;
 pub mod vectors;
 
 /// The top of the repository.

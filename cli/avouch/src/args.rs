@@ -103,6 +103,10 @@ pub(crate) enum Command {
     /// Watch other people's logs, and cosign what only grew
     #[command(subcommand)]
     Witness(Witness),
+    /// Have outside services date the log's last checkpoint, and keep their receipts, which evidence files then
+    /// carry. Exit codes: 0 every receipt is complete; 1 a service answered something that is not good, or the
+    /// trust policy refuses; 3 some are promises, or missing
+    Anchor(crate::commands::anchor::Anchor),
     /// Follow a published log: check each step, and report entries of issuers that one watches
     Monitor(Monitor),
     /// Re-derive everything in the ledger and name the first wrong row

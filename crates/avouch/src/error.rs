@@ -348,6 +348,22 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The list of services that anchor.
+    #[error("{}: {why}", path.display())]
+    Services {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A receipt of an anchor.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    Anchor(#[from] avouch_anchor::Error),
+    /// What is sent to an anchor could not be made.
+    #[cfg(feature = "http")]
+    #[error(transparent)]
+    Submit(#[from] avouch_anchor::SubmitError),
     /// A server on the web.
     #[cfg(feature = "http")]
     #[error(transparent)]

@@ -8,6 +8,8 @@
 //! This crate touches the world (files, clock, randomness); the formats and the checks live in the pure
 //! crates below it, which it re-exports as modules.
 
+#[cfg(feature = "http")]
+mod anchor;
 mod check;
 mod claims;
 mod demo;
@@ -40,6 +42,8 @@ mod token;
 mod token_uri;
 mod view;
 
+#[cfg(feature = "http")]
+pub use anchor::{AnchorOutcome, Asking, Service, Standing, read_services};
 pub use avouch_ingest::Draft;
 pub use avouch_privacy::{Identities, Recipient, ScanMode, Scanner, Selection, Target, Why};
 pub use check::{SeenFile, read_policy, verify_files, verify_files_opened};
@@ -115,6 +119,11 @@ pub mod trace {
 /// Checking bundles against a trust policy.
 pub mod verify {
     pub use avouch_verify::*;
+}
+/// Receipts that date checkpoints from outside.
+#[cfg(feature = "http")]
+pub mod anchors {
+    pub use avouch_anchor::*;
 }
 /// The client that asks witnesses and reads logs on the web.
 #[cfg(feature = "http")]

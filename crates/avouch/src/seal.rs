@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use avouch_bundle::{Bundle, Disclosures};
+use avouch_bundle::{Anchor, Bundle, Disclosures};
 use avouch_cose::Statement;
 use avouch_ledger::{Progress, Run, Sealed, Sealer, State};
+use avouch_merkle::LeafIndex;
 
 use crate::home::{Signer, now};
 use crate::{Error, Home, Selection, durable};
@@ -45,7 +46,7 @@ impl Home {
     }
 
     /// The bundle of a sealed run: its statement, the checkpoint that most witnesses cosigned (the log's last
-    /// one where none did), a receipt under it, and what `selection` shows.
+    /// one where none did), a receipt under it, what dates it from outside, and what `selection` shows.
     ///
     /// # Errors
     /// [`Error::StillOpen`] or [`Error::NotSealed`] when there is no statement, and
@@ -90,10 +91,25 @@ impl Home {
             statement: logged.statement.as_bytes().to_vec(),
             receipts: vec![receipt.as_bytes().to_vec()],
             checkpoint: Some(checkpoint.note),
+            anchors: self.anchors_of(logged.log_index)?,
             disclosures,
             proofs: Vec::new(),
             keys: self.key_evidence(&signed_by, signer)?,
         })
+    }
+
+    /// What outside services gave for checkpoints that cover a statement, each with the statement's path to
+    /// that checkpoint's root.
+    fn anchors_of(&self, log_index: LeafIndex) -> Result<Vec<Anchor>, Error> {
+        let receipts = self.ledger.anchors_for(log_index)?;
+        let anchors = receipts.into_iter().map(|(size, receipt)| {
+            Ok(Anchor {
+                receipt,
+                index: log_index.0,
+                path: self.ledger.inclusion(log_index, size)?,
+            })
+        });
+        anchors.collect()
     }
 
     /// Writes a sealed run's bundle as `DIR/NAME.avouch`, replacing an earlier one of the same run.

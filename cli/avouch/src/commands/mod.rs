@@ -1,5 +1,6 @@
 //! One function per command. Each returns the exit code.
 
+pub(crate) mod anchor;
 mod audit_source;
 mod check;
 mod demo;
@@ -163,6 +164,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Init(args) => init::run(&global, &args),
         Command::Ingest(args) => ingest::run(&global, &args),
         Command::AuditSource(args) => audit_source::run(&args),
+        Command::Anchor(args) => anchor::run(&global, &args),
         Command::Runs(args) => runs::list(&global, args.json),
         Command::Show(args) => runs::show(&global, &args),
         Command::Check(args) => check::run(&global, &args),

@@ -1,0 +1,407 @@
+//! Anchoring end to end: `avouch anchor` against services that run here, evidence that carries their receipts, and an
+//! auditor without a network; with `openssl ts`, rfc3161-client and the OpenTimestamps library as judges of each other.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use avouch::anchors::{opentimestamps, rfc3161};
+use avouch_bundle::Bundle;
+use avouch_tests::desk::{Desk, fixture};
+use avouch_tests::outside::{Calendar, Manner, Tsa};
+use avouch_tests::tool;
+use serde_json::Value;
+
+/// A desk with one sealed run.
+fn sealed() -> Desk {
+    let desk = Desk::new();
+    desk.ingest(&fixture("agent-session.jsonl"));
+    desk.ok(&["seal", "--all", "-o", "evidence"]);
+    desk
+}
+
+fn append(path: PathBuf, text: &str) {
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
+fn services(desk: &Desk, text: &str) {
+    append(desk.path(".avouch/anchors.toml"), text);
+}
+
+fn trust(desk: &Desk, text: &str) {
+    append(desk.path(".avouch/trust.toml"), text);
+}
+
+fn anchors(desk: &Desk, code: i32, args: &[&str]) -> Vec<Value> {
+    let (said, _) = desk.expect(code, &[&["anchor", "--json"], args].concat());
+    let said: Value = serde_json::from_str(&said).unwrap();
+    said["anchors"].as_array().unwrap().clone()
+}
+
+/// What the auditor's own program says of the bundle, by the home's policy.
+fn verdict(desk: &Desk) -> (i32, Value) {
+    let bundle = desk.only_file("evidence");
+    let args = [
+        "--json",
+        "--trust",
+        ".avouch/trust.toml",
+        bundle.to_str().unwrap(),
+    ];
+    let run = desk.run("avouch-verify", &args);
+    let said: Value = serde_json::from_slice(&run.stdout).unwrap();
+    (
+        run.status.code().unwrap(),
+        said["answers"][0]["report"].clone(),
+    )
+}
+
+fn check<'r>(report: &'r Value, name: &str) -> &'r Value {
+    let checks = report["checks"].as_array().unwrap();
+    checks.iter().find(|check| check["name"] == name).unwrap()
+}
+
+/// Whatever ran last, sealed again, so that the evidence carries what has come since.
+fn reseal(desk: &Desk) {
+    desk.ok(&["seal", "--all", "-o", "evidence"]);
+}
+
+#[test]
+fn a_time_stamp_is_asked_for_kept_carried_and_verified_offline() {
+    let (desk, tsa) = (sealed(), Tsa::new());
+    services(&desk, &tsa.service_toml("tsa"));
+    trust(&desk, &tsa.anchor_toml("tsa"));
+    // What is required is not there yet.
+    let (code, report) = verdict(&desk);
+    assert_eq!(
+        (code, &check(&report, "anchors")["required"]),
+        (3, &Value::Bool(true))
+    );
+    let kept = anchors(&desk, 0, &[]);
+    assert_eq!(kept[0]["standing"], "complete");
+    assert_eq!(kept[0]["judged"]["outcome"], "verified");
+    // Asking again asks nobody: there is a receipt for this checkpoint.
+    anchors(&desk, 0, &[]);
+    assert_eq!(tsa.requests.lock().unwrap().len(), 1);
+    reseal(&desk);
+    let (code, report) = verdict(&desk);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(report["about"]["anchors"][0]["anchors"][0], "tsa");
+    assert!(report["about"]["anchors"][0]["by_s"].as_u64().unwrap() > 1_700_000_000);
+    assert_eq!(desk.ok(&["fsck"]).matches("1 anchors").count(), 1);
+    // What the log holds later changes nothing for what is anchored.
+    desk.ingest(&fixture("claude-code-session.jsonl"));
+    desk.ok(&["seal", "--all", "-o", "later"]);
+    assert_eq!(verdict(&desk).0, 0);
+}
+
+#[test]
+fn openssl_and_rfc3161_client_agree_with_us_both_ways() {
+    let (desk, tsa) = (sealed(), Tsa::new());
+    services(&desk, &tsa.service_toml("tsa"));
+    trust(&desk, &tsa.anchor_toml("tsa"));
+    anchors(&desk, 0, &["--export", "proofs"]);
+    let (text, proof) = (
+        desk.path("proofs/checkpoint-1.txt"),
+        desk.path("proofs/checkpoint-1.tsa.tsr"),
+    );
+    let (text_name, proof_name) = (text.to_str().unwrap(), proof.to_str().unwrap());
+    let (good, said) = tsa.openssl(&format!(
+        "ts -verify -data {text_name} -in {proof_name} -CAfile root.pem"
+    ));
+    assert!(good && said.contains("Verification: OK"), "{said}");
+    let root = tsa.path("root.pem");
+    let Some(python) = tool("AVOUCH_PYTHON", "python3") else {
+        return;
+    };
+    let judge = |args: &[&str]| {
+        let tool = avouch_tests::repository().join("tests/tools/check_anchors.py");
+        let run = Command::new(&python).arg(tool).args(args).output().unwrap();
+        (
+            run.status.success(),
+            String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned(),
+        )
+    };
+    let (good, said) = judge(&["tsr-verify", proof_name, text_name, root.to_str().unwrap()]);
+    assert!(good && said.contains("verified"), "{said}");
+    // Their question, the authority's answer, our verdict; and theirs and ours about another text.
+    let query = desk.path("theirs.tsq");
+    let (good, said) = judge(&["tsr-query", query.to_str().unwrap(), text_name]);
+    assert!(good, "{said}");
+    let answer = tsa.answer(&query);
+    let roots = rfc3161::certificates_from_pem(&fs::read_to_string(&root).unwrap()).unwrap();
+    let authority = rfc3161::Authority::new(roots, &[], 60).unwrap();
+    let digest = avouch::merkle::sha256(&[&fs::read(&text).unwrap()]).0;
+    authority.verify_response(&digest, &answer).unwrap();
+    let other = desk.path("other.txt");
+    fs::write(&other, "other").unwrap();
+    let (good, _) = judge(&[
+        "tsr-verify",
+        proof_name,
+        other.to_str().unwrap(),
+        root.to_str().unwrap(),
+    ]);
+    assert!(!good);
+    assert!(
+        authority
+            .verify_response(&[0; 32], &fs::read(&proof).unwrap())
+            .is_err()
+    );
+}
+
+#[test]
+fn what_an_authority_answers_is_not_believed_for_answering() {
+    let (desk, tsa) = (sealed(), Tsa::new());
+    services(&desk, &tsa.service_toml("tsa"));
+    trust(&desk, &tsa.anchor_toml("tsa"));
+    let answers = |manner, code, words: &str| {
+        tsa.manners.lock().unwrap().push_back(manner);
+        let kept = anchors(&desk, code, &["--attempts", "1"]);
+        let error = kept[0]["error"].as_str().unwrap();
+        assert!(error.contains(words), "{error}");
+        assert_eq!(kept[0]["judged"], Value::Null);
+    };
+    answers(Manner::Replays, 1, "something else");
+    answers(Manner::Redirects, 3, "status 307");
+    answers(Manner::Unavailable, 3, "status 503");
+    answers(Manner::Endless, 3, "longer than");
+    // Every time the same question, until there is an answer to it; and what fails once is asked again.
+    tsa.manners.lock().unwrap().push_back(Manner::Unavailable);
+    let kept = anchors(&desk, 0, &[]);
+    assert_eq!(kept[0]["standing"], "complete");
+    let requests = tsa.requests.lock().unwrap();
+    assert_eq!(requests.len(), 6);
+    assert!(requests.iter().all(|request| *request == requests[0]));
+}
+
+#[test]
+fn kill_9_at_any_point_leads_to_one_anchor() {
+    let (desk, tsa) = (sealed(), Tsa::new());
+    services(&desk, &tsa.service_toml("tsa"));
+    trust(&desk, &tsa.anchor_toml("tsa"));
+    for round in 0..40_u64 {
+        // Some are killed while they wait for an answer.
+        if round % 4 == 0 {
+            tsa.manners.lock().unwrap().push_back(Manner::Silent);
+        }
+        let mut child = Command::new(avouch_tests::program("avouch"))
+            .args(["anchor", "--attempts", "1"])
+            .current_dir(desk.path("."))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        sleep(Duration::from_micros(round * 1_931 % 60_000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(anchors(&desk, if killed_before(&desk) { 3 } else { 0 }, &["--list"]).len() <= 1);
+    }
+    tsa.manners.lock().unwrap().clear();
+    let kept = anchors(&desk, 0, &[]);
+    assert_eq!(
+        (kept.len(), &kept[0]["standing"]),
+        (1, &Value::from("complete"))
+    );
+    // However often it was sent, it was one request; and one receipt is kept.
+    let requests = tsa.requests.lock().unwrap();
+    assert!(requests.iter().all(|request| *request == requests[0]));
+    assert!(desk.ok(&["fsck"]).contains("1 anchors"));
+    drop(requests);
+    reseal(&desk);
+    let (code, report) = verdict(&desk);
+    assert_eq!(code, 0);
+    assert_eq!(report["about"]["anchors"].as_array().unwrap().len(), 1);
+}
+
+/// Whether the request has no receipt yet. An empty list holds.
+fn killed_before(desk: &Desk) -> bool {
+    let home = avouch::Home::open(desk.path(".avouch")).unwrap();
+    let requests = home.ledger().anchor_requests().unwrap();
+    requests.iter().any(|request| request.receipt.is_none())
+}
+
+#[test]
+fn calendars_promise_and_a_block_keeps_the_promise() {
+    let Some(python) = tool("AVOUCH_PYTHON", "python3") else {
+        return;
+    };
+    let desk = sealed();
+    let mut calendars = [
+        Calendar::start(&python, 900_000),
+        Calendar::start(&python, 900_100),
+    ];
+    let urls: Vec<&str> = calendars
+        .iter()
+        .map(|calendar| calendar.url.as_str())
+        .collect();
+    services(
+        &desk,
+        &format!(
+            "[[service]]\nname = \"ots\"\nkind = \"opentimestamps\"\ncalendars = {urls:?}\nneeded = 2\n"
+        ),
+    );
+    let kept = anchors(&desk, 3, &["--export", "proofs"]);
+    assert_eq!(kept[0]["standing"], "pending");
+    // Not in a block yet: nothing new, and no failure.
+    let kept = anchors(&desk, 3, &["--upgrade"]);
+    assert_eq!(
+        (&kept[0]["standing"], &kept[0]["error"]),
+        (&"pending".into(), &Value::Null)
+    );
+    let (height, header) = calendars[1].mine();
+    assert_eq!(height, 900_100);
+    reseal(&desk);
+    let block = |header: &str| {
+        format!(
+            "\n[[anchor]]\nname = \"bitcoin\"\nkind = \"opentimestamps\"\n\
+             block = [{{ height = {height}, header = \"{header}\" }}]\n"
+        )
+    };
+    trust(&desk, &block(&header));
+    // The evidence carries a promise so far, which never verifies.
+    let (code, report) = verdict(&desk);
+    assert_eq!(
+        (code, &report["about"]["anchors"][0]["outcome"]),
+        (3, &"pending".into())
+    );
+    let kept = anchors(&desk, 0, &["--upgrade", "--export", "proofs"]);
+    assert_eq!(
+        (&kept[0]["standing"], &kept[0]["judged"]["outcome"]),
+        (&"complete".into(), &"verified".into())
+    );
+    reseal(&desk);
+    let (code, report) = verdict(&desk);
+    assert_eq!(
+        (code, &report["about"]["anchors"][0]["outcome"]),
+        (0, &"verified".into())
+    );
+    // The library reads the file, writes the same, and comes to the same root.
+    let show = Command::new(&python)
+        .arg(avouch_tests::repository().join("tests/tools/check_anchors.py"))
+        .args([
+            "ots-show",
+            "proofs/checkpoint-1.ots.ots",
+            "proofs/checkpoint-1.txt",
+        ])
+        .current_dir(desk.path("."))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&show.stdout);
+    assert!(
+        show.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&show.stderr)
+    );
+    let root = &header[72..136];
+    assert!(said.contains(&format!("bitcoin {height} {root}")), "{said}");
+    assert_eq!(said.matches("pending").count(), 2, "{said}");
+}
+
+#[test]
+fn files_of_the_opentimestamps_library_read_back_to_the_same_bytes() {
+    let Some(python) = tool("AVOUCH_PYTHON", "python3") else {
+        return;
+    };
+    let desk = Desk::new();
+    fs::write(desk.path("data"), "data").unwrap();
+    let made = Command::new(&python)
+        .arg(avouch_tests::repository().join("tests/tools/check_anchors.py"))
+        .args(["ots-make", "made.ots", "data"])
+        .current_dir(desk.path("."))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let file = fs::read(desk.path("made.ots")).unwrap();
+    assert_eq!(opentimestamps::rewritten(&file), Some(file));
+}
+
+#[test]
+fn upgrades_are_asked_for_only_where_the_configuration_says() {
+    let Some(python) = tool("AVOUCH_PYTHON", "python3") else {
+        return;
+    };
+    let desk = sealed();
+    let mut calendar = Calendar::start(&python, 900_000);
+    let service = |calendar: &str| {
+        format!(
+            "[[service]]\nname = \"ots\"\nkind = \"opentimestamps\"\ncalendars = [{calendar:?}]\n"
+        )
+    };
+    services(&desk, &service(&calendar.url));
+    anchors(&desk, 3, &[]);
+    calendar.mine();
+    // The receipt names the calendar, but the receipt is not who decides.
+    fs::write(desk.path("other.toml"), service("http://127.0.0.1:9")).unwrap();
+    let kept = anchors(&desk, 3, &["--upgrade", "--config", "other.toml"]);
+    assert_eq!(
+        (&kept[0]["standing"], &kept[0]["error"]),
+        (&"pending".into(), &Value::Null)
+    );
+    append(
+        desk.path("other.toml"),
+        &format!("upgrade_from = [{:?}]\n", calendar.url),
+    );
+    anchors(&desk, 0, &["--upgrade", "--config", "other.toml"]);
+}
+
+#[test]
+fn two_of_three_kinds_make_a_quorum_and_secrets_stay_out_of_sight() {
+    let (desk, one, two) = (sealed(), Tsa::new(), Tsa::new());
+    fs::write(desk.path(".avouch/token"), "Bearer hush-hush\n").unwrap();
+    services(
+        &desk,
+        &format!(
+            "{}authorization_file = \"token\"\n{}\n[[service]]\nname = \"gone\"\nkind = \"rfc3161\"\n\
+             url = \"http://127.0.0.1:9/\"\n",
+            one.service_toml("one"),
+            two.service_toml("two")
+        ),
+    );
+    let mut anchored = fs::read_to_string(desk.path(".avouch/trust.toml")).unwrap();
+    anchored.push_str("anchors = \"2 of: one, two, three\"\n");
+    anchored.push_str(
+        &[
+            one.anchor_toml("one"),
+            two.anchor_toml("two"),
+            Tsa::new().anchor_toml("three"),
+        ]
+        .concat(),
+    );
+    fs::write(desk.path(".avouch/trust.toml"), anchored).unwrap();
+    let (said, aside) = desk.expect(3, &["anchor", "--attempts", "1"]);
+    assert!(said.contains("gone (rfc3161), size 1: failed"), "{said}");
+    assert!(
+        !said.contains("hush") && !aside.contains("hush"),
+        "{said}{aside}"
+    );
+    reseal(&desk);
+    let (code, report) = verdict(&desk);
+    assert_eq!(code, 0, "{report}");
+    // With one of them taken out it is one too few.
+    let path = desk.only_file("evidence");
+    let mut bundle = Bundle::decode(&fs::read(&path).unwrap()).unwrap();
+    let receipts = bundle.anchors.clone();
+    assert!(receipts.iter().all(|one| !holds(&one.receipt, b"hush")));
+    bundle.anchors.pop();
+    fs::write(&path, bundle.encode().unwrap()).unwrap();
+    let (code, report) = verdict(&desk);
+    assert_eq!(code, 3);
+    let reason = check(&report, "anchors")["reason"].as_str().unwrap();
+    assert!(reason.contains("2 of 3 are required"), "{reason}");
+    // Twice the same is once.
+    bundle.anchors = vec![receipts[0].clone(), receipts[0].clone()];
+    fs::write(&path, bundle.encode().unwrap()).unwrap();
+    assert_eq!(verdict(&desk).0, 3);
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
