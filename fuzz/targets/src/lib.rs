@@ -6,6 +6,7 @@
 // A fuzz target reports by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod anchors;
 mod cbor;
 mod claims;
 mod cose;
@@ -42,6 +43,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("share", escrow::share),
     ("share_commitments", escrow::commitments),
     ("sign1", cose::sign1),
+    ("anchor_receipt", anchors::receipt),
+    ("anchor_rfc3161", anchors::time_stamp),
+    ("anchor_opentimestamps", anchors::bitcoin_proof),
     ("bundle", evidence::bundle),
     ("policy", evidence::policy),
     ("verify", evidence::verifier),

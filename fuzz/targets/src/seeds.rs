@@ -1,6 +1,7 @@
 //! Valid inputs to start from: a fuzzer that begins with them need not guess a signature.
 
-use avouch_bundle::{Bundle, Disclosures, KeyEvidence, KeyLink, Openings, Proof, Shown};
+use avouch_anchor::Anchored;
+use avouch_bundle::{Anchor, Bundle, Disclosures, KeyEvidence, KeyLink, Openings, Proof, Shown};
 use avouch_cbor::Value;
 use avouch_claims::State;
 use avouch_cose::{
@@ -108,6 +109,9 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
             .into_iter()
             .flat_map(key_files)
             .collect(),
+        "anchor_receipt" => vec![run.anchor().receipt],
+        "anchor_rfc3161" => vec![include_bytes!("../seeds/time-stamp.tsr").to_vec()],
+        "anchor_opentimestamps" => vec![include_bytes!("../seeds/every-step.ots").to_vec()],
         "bundle" => [
             run.bundle(),
             full_bundle(),
@@ -127,6 +131,7 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
                     .replace("version = 1\n[[claim]]", "[[require.claim]]")
                     .replace("[[claim]]", "[[require.claim]]"))
                 .into_bytes(),
+            (policy() + &anchors_toml()).into_bytes(),
         ],
         "ingest_avouch" => vec![include_bytes!("../seeds/avouch.jsonl").to_vec()],
         "ingest_claude_code" => vec![include_bytes!("../seeds/claude-code.jsonl").to_vec()],
@@ -158,6 +163,17 @@ pub(crate) fn policy() -> String {
     format!(
         "version = 1\n\n[[issuer]]\nname = \"{ISSUER}\"\nkey = \"\"\"\n{issuer}\"\"\"\nagents = [\"seeder\"]\n\n\
          [[log]]\norigin = \"{LOG}\"\nkey = \"{log}\"\n\n[require]\nlog = true\ndisclosure = \"none\"\n"
+    )
+}
+
+/// The rest of a policy that lists anchors.
+fn anchors_toml() -> String {
+    let root = include_str!("../seeds/time-stamp-root.pem");
+    let header = crate::anchors::GENESIS;
+    format!(
+        "anchors = \"1 of: a, b\"\n\n[[anchor]]\nname = \"a\"\nkind = \"rfc3161\"\nroots = \"\"\"\n{root}\"\"\"\n\
+         policies = [\"1.2.3\"]\n\n[[anchor]]\nname = \"b\"\nkind = \"opentimestamps\"\n\
+         block = [{{ height = 0, header = \"{header}\" }}]\n"
     )
 }
 
@@ -351,6 +367,23 @@ impl Run {
     }
 
     /// Shows two events and one field of each.
+    /// A promise about the log's checkpoint.
+    fn anchor(&self) -> Anchor {
+        let (leaves, _) = self.log();
+        let anchored = Anchored::parse(&self.checkpoint().to_string()).expect("a checkpoint");
+        let receipt = avouch_anchor::Receipt {
+            kind: "opentimestamps".into(),
+            anchored,
+            state: avouch_anchor::State::Pending,
+            proof: include_bytes!("../seeds/every-step.ots").to_vec(),
+        };
+        Anchor {
+            receipt: receipt.encode().expect("a receipt"),
+            index: 1,
+            path: inclusion_proof(&leaves, LeafIndex(1)).expect("a path"),
+        }
+    }
+
     fn bundle(&self) -> Bundle {
         self.bundle_showing(&[0, 2], &[0, 2])
     }
@@ -411,6 +444,7 @@ impl Run {
             statement: self.statement(Algorithm::Ed25519).as_bytes().to_vec(),
             receipts: vec![self.receipt().as_bytes().to_vec()],
             checkpoint: Some(self.checkpoint().to_string()),
+            anchors: vec![self.anchor()],
             disclosures: Some(Disclosures {
                 events: shown.collect(),
                 proof: multi_proof(&leaves, &indices(seqs)).expect("a proof"),
