@@ -150,6 +150,7 @@ fn bundle(runs: &[Run], index: usize, disclosures: Option<Disclosures>) -> Bundl
         statement: statement(&runs[index].manifest).as_bytes().to_vec(),
         receipts: vec![receipt(runs, index as u64, &log_key()).as_bytes().to_vec()],
         checkpoint: Some(checkpoint(runs)),
+        anchors: Vec::new(),
         disclosures,
         proofs: Vec::new(),
         keys: None,
