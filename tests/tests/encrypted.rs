@@ -127,6 +127,10 @@ fn no_file_of_an_encrypted_home_says_what_was_recorded() {
     assert_eq!(again[0]["new"], false);
     desk.ok(&["disclose", "run", "--select", "headers", "-o", "h.avouch"]);
     assert_eq!(fsck(&desk, &[]), 4);
+    let claim = "version = 1\n[[claim]]\nname = 'no notes'\ntype = 'count'\nfilter = { kind = ['note'] }\nmax = 0\n";
+    fs::write(desk.path("no-notes.toml"), claim).unwrap();
+    let (out, _) = desk.expect(1, &["check", "run", "--claims", "no-notes.toml"]);
+    assert!(out.contains("note"), "{out}");
     let owner = ["--identity", "owner.txt"];
     assert_eq!(fsck(&desk, &owner), 0);
     // What reads values says what it lacks.

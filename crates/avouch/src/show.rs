@@ -23,6 +23,21 @@ impl Home {
     pub fn event(&self, run: &Run, seq: u64) -> Result<EventView, Error> {
         whole(seq, &self.ledger.event(run, seq)?)
     }
+
+    /// One event; of a run that is locked, its header alone.
+    pub fn event_or_header(&self, run: &Run, seq: u64) -> Result<EventView, Error> {
+        match self.ledger.event(run, seq) {
+            Err(avouch_ledger::Error::Locked { .. }) => {
+                let event = self.ledger.events_in(run, seq..=seq).next().transpose()?;
+                let event = event.ok_or_else(|| Error::NoSuchEvent {
+                    seq,
+                    of: run.info.name.clone(),
+                })?;
+                EventView::new(seq, &event, std::iter::empty(), None)
+            }
+            entry => whole(seq, &entry?),
+        }
+    }
 }
 
 /// The view of an event with all its fields; leaf 0 only counts them.

@@ -34,7 +34,8 @@ pub(crate) struct Answer {
 }
 
 fn about_run(global: &Global, what: &str, file: ClaimsFile) -> anyhow::Result<Answer> {
-    let home = global.home()?;
+    // Headers are what is judged; what an event at fault says beside them is shown where it can be read.
+    let home = global.checking_home()?;
     let run = home.ledger().resolve(what)?;
     let judged = home.check_claims(&run, &file.claims)?;
     about_judged(&home, &run, file, judged)
@@ -47,7 +48,7 @@ pub(crate) fn about_judged(
     file: ClaimsFile,
     judged: Judged,
 ) -> anyhow::Result<Answer> {
-    let culprits = culprits(&judged).map(|seq| home.event(run, seq));
+    let culprits = culprits(&judged).map(|seq| home.event_or_header(run, seq));
     Ok(Answer {
         culprits: culprits.collect::<Result<_, _>>()?,
         about: format!("run {} ({})", printable(&run.info.name), run.info.id),
