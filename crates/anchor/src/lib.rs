@@ -13,6 +13,7 @@
 //! Checking needs no network, no clock and no randomness. Asking for receipts ([`Backend`]) does, and is
 //! behind the feature `submit`. Whether a statement is in the anchored tree is `avouch-verify`'s question.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod anchored;
 mod error;

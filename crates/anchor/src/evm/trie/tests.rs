@@ -108,8 +108,9 @@ fn nodes_that_no_trie_has_are_refused() {
         list(&out)
     };
     let value = [7; 40];
-    let trie =
-        |root: Vec<u8>| value_at(&keccak256(&root), &[0x80], &[root.clone()]).map(<[u8]>::to_vec);
+    let trie = |root: Vec<u8>| {
+        value_at(&keccak256(&root), &[0x80], std::slice::from_ref(&root)).map(<[u8]>::to_vec)
+    };
     assert_eq!(trie(node(&[&[0x20, 0x80], &value])), Ok(value.to_vec()));
     for bad in [
         node(&[&[0x21, 0x80], &value]),       // padding that is not zero
