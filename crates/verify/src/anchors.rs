@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use avouch_anchor::evm::{self, Address, BlockHash, Evm, Registry};
 use avouch_anchor::opentimestamps::{self, Blocks, Header};
 use avouch_anchor::rfc3161::{self, Authority, certificates_from_pem};
 use avouch_anchor::{Doubt, Existed, Receipt};
 use serde::Deserialize;
 
-use crate::policy::PolicyError;
+use crate::policy::{PolicyError, read_public_key};
 
 /// How far off a time stamp may be unless the policy tells, in seconds.
 const MAX_ACCURACY: u64 = 60;
@@ -22,6 +23,7 @@ pub(crate) struct PinnedAnchor {
 /// What is trusted of it.
 #[derive(Clone, Debug)]
 enum Trusted {
+    Evm(Evm),
     Rfc3161(Authority),
     OpenTimestamps(Blocks),
 }
@@ -29,6 +31,7 @@ enum Trusted {
 impl PinnedAnchor {
     pub(crate) fn kind(&self) -> &'static str {
         match &self.trusted {
+            Trusted::Evm(_) => evm::KIND,
             Trusted::Rfc3161(_) => rfc3161::KIND,
             Trusted::OpenTimestamps(_) => opentimestamps::KIND,
         }
@@ -36,6 +39,7 @@ impl PinnedAnchor {
 
     pub(crate) fn verify(&self, receipt: &Receipt) -> Result<Existed, Doubt> {
         match &self.trusted {
+            Trusted::Evm(chain) => receipt.verify(chain),
             Trusted::Rfc3161(authority) => receipt.verify(authority),
             Trusted::OpenTimestamps(blocks) => receipt.verify(blocks),
         }
@@ -80,6 +84,15 @@ struct BlockEntry {
     header: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegistryEntry {
+    chain: u64,
+    contract: String,
+    key: String,
+    block: Vec<String>,
+}
+
 /// Reads the `[[anchor]]` entries.
 pub(crate) fn read(entries: Vec<toml::Table>) -> Result<Vec<PinnedAnchor>, PolicyError> {
     let mut pinned: Vec<PinnedAnchor> = Vec::new();
@@ -101,13 +114,22 @@ pub(crate) fn read(entries: Vec<toml::Table>) -> Result<Vec<PinnedAnchor>, Polic
             return Err(wrong("the name is there twice".into()));
         }
         let trusted = match kind.as_str() {
+            evm::KIND => registry(entry).map(Trusted::Evm),
             rfc3161::KIND => authority(entry).map(Trusted::Rfc3161),
             opentimestamps::KIND => blocks(entry).map(Trusted::OpenTimestamps),
             _ => Err(format!("{kind:?} is no kind of anchor that is known here")),
         };
         let trusted = trusted.map_err(wrong)?;
-        if let Trusted::Rfc3161(authority) = &trusted {
-            // One authority under two names would count twice.
+        // One authority or chain under two names would count twice.
+        if let Trusted::Evm(one) = &trusted {
+            let chain = one.registry().chain;
+            let is_there = |other: &PinnedAnchor| matches!(&other.trusted, Trusted::Evm(other) if other.registry().chain == chain);
+            if pinned.iter().any(is_there) {
+                return Err(wrong(format!(
+                    "there is one chain {chain}: list its blocks in one anchor"
+                )));
+            }
+        } else if let Trusted::Rfc3161(authority) = &trusted {
             for root in authority.roots() {
                 if let Some(other) = roots.insert(root.clone(), name.clone()) {
                     return Err(wrong(format!("it has a root of {other:?}")));
@@ -121,6 +143,31 @@ pub(crate) fn read(entries: Vec<toml::Table>) -> Result<Vec<PinnedAnchor>, Polic
         pinned.push(PinnedAnchor { name, trusted });
     }
     Ok(pinned)
+}
+
+fn registry(entry: toml::Table) -> Result<Evm, String> {
+    let entry: RegistryEntry = entry
+        .try_into()
+        .map_err(|error: toml::de::Error| plain(&error))?;
+    let contract = entry.contract.parse::<Address>();
+    let registry = Registry {
+        chain: entry.chain,
+        contract: contract.map_err(|why| format!("contract: {why}"))?,
+    };
+    let key = read_public_key(&entry.key).map_err(|why| format!("key: {why}"))?;
+    let mut blocks: Vec<BlockHash> = Vec::new();
+    for text in &entry.block {
+        let block = text.parse::<BlockHash>();
+        let block = block.map_err(|why| format!("block {text:?}: {why}"))?;
+        if blocks.contains(&block) {
+            return Err(format!("block {text:?}: it is there twice"));
+        }
+        blocks.push(block);
+    }
+    if blocks.is_empty() {
+        return Err("it has no block, so nothing could be dated by it".into());
+    }
+    Evm::new(registry, key, blocks).map_err(|why| why.to_string())
 }
 
 fn authority(entry: toml::Table) -> Result<Authority, String> {

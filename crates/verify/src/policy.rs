@@ -551,7 +551,7 @@ impl RevokedEntry {
 }
 
 /// SubjectPublicKeyInfo, as PEM or as base64 of its DER.
-fn read_public_key(text: &str) -> Result<VerifyingKey, String> {
+pub(crate) fn read_public_key(text: &str) -> Result<VerifyingKey, String> {
     if text.trim_start().starts_with("-----") {
         return VerifyingKey::from_pem(text).map_err(|error| error.to_string());
     }

@@ -7,6 +7,7 @@ mod common;
 use avouch_anchor::opentimestamps::Header;
 use avouch_anchor::{Anchored, Receipt, State};
 use avouch_bundle::{Anchor, Bundle};
+use avouch_cose::{Algorithm, SigningKey};
 use avouch_merkle::{Digest, LeafIndex, hash_leaf, inclusion_proof, sha256};
 use avouch_verify::{CheckName, Outcome, Policy, PolicyError, Sealed as Outside};
 use common::*;
@@ -367,4 +368,48 @@ fn a_policy_whose_anchors_or_quorum_make_no_sense_is_refused() {
         Policy::from_toml(&without_log),
         Err(PolicyError::AnchorsWithoutLog)
     ));
+}
+
+#[test]
+fn an_anchor_on_an_evm_chain_names_contract_key_and_blocks() {
+    let key = |algorithm| {
+        let key = SigningKey::generate(algorithm, &[5; 32]).unwrap();
+        key.verifying_key().to_pem()
+    };
+    let pem = key(Algorithm::P256);
+    let block = format!("0x{}", "8b".repeat(32));
+    let good = format!(
+        "[[anchor]]\nname = \"main\"\nkind = \"evm\"\nchain = 1\n\
+         contract = \"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"\n\
+         key = \"\"\"\n{pem}\"\"\"\nblock = [\"{block}\"]\n"
+    );
+    let read = |anchors: &str| Policy::from_toml(&policy_toml(&format!("\n{anchors}"))).map(drop);
+    read(&good).unwrap();
+    let other = good.replace("\"main\"", "\"other\"");
+    read(&format!(
+        "{good}{}",
+        other.replace("chain = 1", "chain = 10")
+    ))
+    .unwrap();
+    for (anchors, words) in [
+        (format!("{good}{other}"), "there is one chain 1"),
+        (good.replace("0x5aA", "0x5aa"), "checksum"),
+        (good.replace("0x5aA", "0x"), "40 hexadecimal digits"),
+        (good.replace(&pem, &key(Algorithm::Ed25519)), "P-256"),
+        (good.replace(&pem, "none"), "key:"),
+        (good.replace(&block, &block[..64]), "64 hexadecimal digits"),
+        (good.replace("block = [", "block = []#"), "no block"),
+        (good.replace("block = [", "blocks = ["), "blocks"),
+        (good.replace("chain = 1\n", ""), "chain"),
+        (
+            good.replace("[\"0x8b", &format!("[\"{block}\", \"0x8b")),
+            "twice",
+        ),
+    ] {
+        let refused = read(&anchors);
+        assert!(
+            matches!(&refused, Err(PolicyError::Anchor { reason, .. }) if reason.contains(words)),
+            "{words}: {refused:?}"
+        );
+    }
 }

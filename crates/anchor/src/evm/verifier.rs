@@ -49,6 +49,11 @@ impl Evm {
             None => Err(AnchorError::NotP256),
         }
     }
+
+    /// The registry whose events count.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
 }
 
 impl Verifier for Evm {
