@@ -12,6 +12,7 @@ mod claims;
 mod cose;
 mod escrow;
 mod evidence;
+mod evm;
 mod ingest;
 mod merkle;
 mod seeds;
@@ -46,6 +47,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("anchor_receipt", anchors::receipt),
     ("anchor_rfc3161", anchors::time_stamp),
     ("anchor_opentimestamps", anchors::bitcoin_proof),
+    ("anchor_evm", evm::proof),
     ("bundle", evidence::bundle),
     ("policy", evidence::policy),
     ("verify", evidence::verifier),

@@ -112,6 +112,7 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
         "anchor_receipt" => vec![run.anchor().receipt],
         "anchor_rfc3161" => vec![include_bytes!("../seeds/time-stamp.tsr").to_vec()],
         "anchor_opentimestamps" => vec![include_bytes!("../seeds/every-step.ots").to_vec()],
+        "anchor_evm" => crate::evm::seeds(),
         "bundle" => [
             run.bundle(),
             full_bundle(),
