@@ -272,6 +272,7 @@ struct File {
     witness: Vec<WitnessEntry>,
     #[serde(default)]
     revoked: Vec<RevokedEntry>,
+    #[serde(default)]
     anchor: Vec<toml::Table>,
     #[serde(default)]
     require: RequireEntry,
