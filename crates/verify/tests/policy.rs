@@ -28,10 +28,10 @@ fn unknown_keys_are_refused_by_name_and_line() {
         &format!("version = 1\n{issuer}\nagent = 'x'"),
         "unknown field `agent`",
     );
-    says(&policy_toml("anchors = 1"), "unknown field `anchors`");
+    says(&policy_toml("anchor = 1"), "unknown field `anchor`");
     says(
         &policy_toml("logs = true"),
-        "expected one of `log`, `witnesses`, `disclosure`",
+        "expected one of `log`, `witnesses`, `anchors`",
     );
     says(&format!("version = 1\nclaims = []\n{issuer}"), "line 2");
 }
