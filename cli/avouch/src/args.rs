@@ -80,6 +80,9 @@ pub(crate) enum Command {
     Report(crate::commands::report::Report),
     /// Commit to runs, sign and log them, and write one evidence file for each
     Seal(Seal),
+    /// Offer the log as a transparency service that others register their signed statements at (SCITT, over the
+    /// API of draft-ietf-scitt-scrapi), until it is stopped. What is answered with 201 or 303 is on disk
+    Serve(crate::commands::serve::Serve),
     /// Write an evidence file that shows a part of a sealed run, and proves that part
     Disclose(crate::commands::disclose::Disclose),
     /// Say who can read the runs of an encrypted store

@@ -132,6 +132,11 @@ impl Home {
         &self.dir
     }
 
+    /// The ledger's file.
+    pub fn ledger_path(&self) -> PathBuf {
+        self.dir.join(LEDGER)
+    }
+
     /// The ledger.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger

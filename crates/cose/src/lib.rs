@@ -8,6 +8,7 @@
 //! - [`note`] and [`checkpoint`]: C2SP signed notes, and a log's signed size and root.
 //! - [`consistency`]: that a log only grew, as text and as a receipt.
 //! - [`cosignature`]: witnesses' signatures on checkpoints. [`tlog_proof`]: inclusion as a text file.
+//! - [`signed_statement`]: anyone's signed statements, as a transparency service registers them.
 //! - [`sign1`] and [`foreign`]: checkers for other people's COSE_Sign1 and COSE_Sign messages (RFC 9052)
 //!   and receipts.
 //!
@@ -44,6 +45,7 @@ mod lax;
 pub mod note;
 pub mod receipt;
 pub mod sign1;
+pub mod signed_statement;
 pub mod statement;
 mod stored;
 pub mod tlog_proof;
@@ -57,5 +59,6 @@ pub use key_statement::{Grant, KeyAct, KeyStatement};
 pub use note::{Note, NoteKey};
 pub use receipt::{InclusionReceipt, Receipt};
 pub use sign1::{Sign, Sign1};
+pub use signed_statement::SignedStatement;
 pub use statement::Statement;
 pub use tlog_proof::TlogProof;

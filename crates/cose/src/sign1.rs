@@ -72,13 +72,18 @@ impl Sign1 {
 
     fn check(&self, key: &VerifyingKey, external_aad: &[u8], payload: &[u8]) -> Result<(), Error> {
         self.headers.check(key)?;
+        key.verify(&self.to_be_signed(external_aad, payload), &self.signature)
+    }
+
+    /// The Sig_structure (RFC 9052 section 4.4).
+    pub(crate) fn to_be_signed(&self, external_aad: &[u8], payload: &[u8]) -> Vec<u8> {
         let mut signed = Encoder::new();
         signed
             .array(4)
             .text("Signature1")
             .bytes(&self.headers.protected_bytes);
         signed.bytes(external_aad).bytes(payload);
-        key.verify(signed.as_slice(), &self.signature)
+        signed.into_vec()
     }
 }
 

@@ -5,7 +5,8 @@ use avouch_merkle::LeafIndex;
 use avouch_trace::{MANIFEST_CONTENT_TYPE, REDACTION_CONTENT_TYPE};
 use rusqlite::TransactionBehavior;
 
-use crate::log::{entry_where, same_key};
+use crate::log::same_key;
+use crate::register::index_of;
 use crate::seal::Log;
 use crate::{Error, Ledger};
 
@@ -30,8 +31,8 @@ impl Ledger {
         }
         let tx = self.begin(TransactionBehavior::Immediate)?;
         let id = statement.statement_id();
-        if let Some(known) = entry_where(&tx, "statement_id = ?1", [id.0])? {
-            return Ok(known.log_index);
+        if let Some(known) = index_of(&tx, &id)? {
+            return Ok(known);
         }
         let mut log = Log::open(&tx, identity)?;
         if let Some(standing) = log.keys.get(&statement.key_id()) {

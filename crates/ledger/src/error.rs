@@ -202,6 +202,9 @@ pub enum Error {
     /// A statement about a run that did not come from sealing it.
     #[error("a statement about a run enters the log by sealing the run, not by itself")]
     RunStatement,
+    /// A statement by this ledger's own issuer that came to be registered.
+    #[error("{0:?} is this log's own issuer: what it says enters the log by its own commands")]
+    OwnStatement(String),
     /// A redaction that did not come from erasing something.
     #[error("a redaction enters the log by erasing what it is about, not by itself")]
     RedactionStatement,
@@ -352,6 +355,11 @@ pub enum Place {
         /// Its number.
         id: u64,
     },
+    /// A statement that waits for the log.
+    Registration {
+        /// Its row.
+        id: u64,
+    },
     /// What was answered to one.
     AnchorReceipt {
         /// Its number.
@@ -395,6 +403,7 @@ impl fmt::Display for Place {
             Self::ErasedBlob { index } => write!(f, "table erased_blobs, blob {index}"),
             Self::Checkpoint { size } => write!(f, "table checkpoints, size {size}"),
             Self::AnchorRequest { id } => write!(f, "table anchor_requests, row {id}"),
+            Self::Registration { id } => write!(f, "table registrations, row {id}"),
             Self::AnchorReceipt { id } => write!(f, "table anchor_receipts, row {id}"),
             Self::Cosignature { size } => write!(f, "table cosignatures, size {size}"),
         }

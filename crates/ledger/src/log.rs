@@ -4,7 +4,7 @@ use avouch_cose::key_statement::KEY_CONTENT_TYPE;
 use avouch_cose::{Checkpoint, NoteKey, Receipt, SigningKey, Statement, VerifyingKey};
 use avouch_merkle::{
     Digest, LeafIndex, NodeReader, TreeSize, consistency_from_nodes, hash_leaf,
-    inclusion_from_nodes, root_from_inclusion,
+    inclusion_from_nodes, root_from_inclusion, sha256,
 };
 use avouch_trace::{MANIFEST_CONTENT_TYPE, Manifest};
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
@@ -55,9 +55,13 @@ impl Ledger {
         statement_where(&self.conn, "run = ?1", [run.0])
     }
 
-    /// The statement at a position in the log.
+    /// The statement at a position in the log; `None` also where a registered one is.
     pub fn statement_at(&self, log_index: LeafIndex) -> Result<Option<LogEntry>, Error> {
-        entry_where(&self.conn, "log_index = ?1", [key(log_index.0)])
+        entry_where(
+            &self.conn,
+            "log_index = ?1 AND registered = 0",
+            [key(log_index.0)],
+        )
     }
 
     /// What the log holds beside statements about runs, in its order.
@@ -65,9 +69,13 @@ impl Ledger {
         entries_where(&self.conn, OTHER, [])
     }
 
-    /// The statement with this id.
+    /// The statement with this id; `None` also if it was registered.
     pub fn statement_by_id(&self, statement_id: &Digest) -> Result<Option<LogEntry>, Error> {
-        entry_where(&self.conn, "statement_id = ?1", [statement_id.0])
+        entry_where(
+            &self.conn,
+            "statement_id = ?1 AND registered = 0",
+            [statement_id.0],
+        )
     }
 
     /// The log's last checkpoint, checked; `None` while the log is empty.
@@ -115,15 +123,13 @@ impl Ledger {
     ) -> Result<Option<Receipt>, Error> {
         same_key("log", &self.identity().log_key, log_key)?;
         let Checkpoint { size, root, .. } = checkpoint.checkpoint;
-        let logged = match log_index.0 < size.0 {
-            true => self.statement_at(log_index)?,
-            false => None,
-        };
-        let Some(logged) = logged else {
+        if log_index.0 >= size.0 {
             return Ok(None);
-        };
+        }
+        let stored = self.stored_statements(log_index, 1)?;
+        let entry = sha256(&[stored.first().map(Vec::as_slice).unwrap_or_default()]);
         let path = self.inclusion(log_index, size)?;
-        let leaf = hash_leaf(&logged.statement.entry().0);
+        let leaf = hash_leaf(&entry.0);
         if root_from_inclusion(leaf, log_index, size, &path)? != root {
             let place = Place::Checkpoint { size: size.0 };
             let rule =
@@ -197,7 +203,7 @@ pub(crate) fn statement_where(
 }
 
 /// The condition for statements that are about no run, in the log's order.
-pub(crate) const OTHER: &str = "run IS NULL ORDER BY log_index";
+pub(crate) const OTHER: &str = "run IS NULL AND registered = 0 ORDER BY log_index";
 
 /// The first statement of any kind that meets the condition.
 pub(crate) fn entry_where(

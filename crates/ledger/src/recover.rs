@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use avouch_cose::{Checkpoint, CosignerKey, Note};
+use avouch_cose::{Checkpoint, CosignerKey, Note, SignedStatement};
 use avouch_merkle::{Digest, Frontier, LeafIndex, TreeSize, hash_leaf, sha256};
 use avouch_trace::Manifest;
 use rusqlite::types::ToSqlOutput;
@@ -19,7 +19,8 @@ use crate::progress::Meter;
 use crate::seal::insert_node;
 use crate::tiles::NODE;
 use crate::{
-    Error, Identity, Ledger, LogEntry, Place, Progress, RunIndex, Stage, anchors, run_tree,
+    Error, Identity, Ledger, LogEntry, Place, Progress, RunIndex, Stage, anchors, register,
+    run_tree,
 };
 
 /// Where the log was published.
@@ -101,6 +102,7 @@ impl Rescue<'_> {
         let recovered = self.copy_log(&tx, progress)?;
         self.copy_cosignatures(&tx)?;
         anchors::copy(self.old, &tx)?;
+        register::copy(self.old, &tx, self.identity)?;
         tx.commit()?;
         Ok(recovered)
     }
@@ -144,17 +146,15 @@ impl Rescue<'_> {
         let mut meter = Meter::new(Stage::Statements, last.0, progress);
         while leaves.size() < last {
             let index = leaves.next_index();
-            let (logged, found) = self.statement(index, &mut keys)?;
+            let (rescued, found) = self.statement(index, &mut keys)?;
             recovered.from_published += u64::from(found);
             for (table, columns) in [("tombstones", 4), ("erased_blobs", 3)] {
                 let only = format!("WHERE log_index = {}", key(index.0));
                 self.copy_rows(tx, table, columns, &only)?;
             }
-            insert_statement(tx, &logged)?;
+            let entry = rescued.insert(tx, index)?;
             let mut nodes = Vec::new();
-            leaves.push_with(hash_leaf(&logged.statement.entry().0), |node| {
-                nodes.push(node)
-            });
+            leaves.push_with(hash_leaf(&entry.0), |node| nodes.push(node));
             for node in nodes {
                 let was = self.node(node.level, node.index);
                 recovered.nodes += u64::from(was != Some(node.digest));
@@ -268,11 +268,7 @@ impl Rescue<'_> {
     }
 
     /// The statement at this index, and whether it came from what was published.
-    fn statement(
-        &self,
-        index: LeafIndex,
-        keys: &mut IssuerKeys,
-    ) -> Result<(LogEntry, bool), Error> {
+    fn statement(&self, index: LeafIndex, keys: &mut IssuerKeys) -> Result<(Rescued, bool), Error> {
         let sql = "SELECT stored FROM statements WHERE log_index = ?1";
         let stored: Option<Vec<u8>> = self
             .old
@@ -292,16 +288,27 @@ impl Rescue<'_> {
             .chain(published.into_iter().map(|bytes| (bytes, true)))
             .collect();
         candidates.sort_by_key(|(bytes, _)| !is_leaf(bytes));
+        let registered: bool = self
+            .old
+            .prepare_cached("SELECT registered FROM statements WHERE log_index = ?1")?
+            .query_row([key(index.0)], |row| row.get(0))
+            .unwrap_or(false);
         for (bytes, found) in candidates {
             // Another key's signature is not ours to check; the root that the log signed decides.
-            if let Ok(logged) = parse_statement(index, &bytes)
+            if !registered
+                && let Ok(logged) = parse_statement(index, &bytes)
                 && match &logged.manifest {
                     Some(manifest) => keys.check(&logged.statement, Some(&manifest.agent)),
                     None => keys.admit(&logged.statement, &self.identity.issuer, index),
                 }
                 .is_ok()
             {
-                return Ok((logged, found));
+                return Ok((Rescued::Own(Box::new(logged)), found));
+            }
+            if let Ok(statement) = SignedStatement::parse(&bytes)
+                && statement.issuer() != self.identity.issuer
+            {
+                return Ok((Rescued::Registered(statement), found));
             }
         }
         Err(Error::corrupt(
@@ -329,6 +336,36 @@ fn cosigned(note: &str, witness: &str, line: &str) -> bool {
         return false;
     };
     note.add(line).is_ok() && note.verify_cosignature(&witness).is_ok()
+}
+
+/// A statement that can be entered again.
+enum Rescued {
+    Own(Box<LogEntry>),
+    Registered(SignedStatement),
+}
+
+impl Rescued {
+    /// Its entry.
+    fn insert(&self, tx: &Transaction<'_>, index: LeafIndex) -> Result<Digest, Error> {
+        match self {
+            Self::Own(logged) => {
+                insert_statement(tx, logged)?;
+                Ok(logged.statement.entry())
+            }
+            Self::Registered(statement) => {
+                tx.prepare_cached(
+                    "INSERT INTO statements (log_index, statement_id, stored, registered)
+                     VALUES (?1, ?2, ?3, 1)",
+                )?
+                .execute(params![
+                    key(index.0),
+                    statement.statement_id().0,
+                    statement.as_bytes()
+                ])?;
+                Ok(statement.entry())
+            }
+        }
+    }
 }
 
 /// Enters a statement: one about a run beside that run, which is in the new ledger.

@@ -195,16 +195,19 @@ WHEN NEW.log_index IS NOT (SELECT COALESCE(MAX(log_index) + 1, 0) FROM statement
 BEGIN SELECT RAISE(ABORT, 'erased_blobs takes only new rows, before their statement'); END;
 
 -- The log: statement n is its leaf n, as SHA-256 of the stored form. Run and agent are those that a
--- run's statement is about; statements of other kinds have neither.
+-- run's statement is about; statements of other kinds have neither. A registered one is another issuer's, with its
+-- bytes as they came: nothing that it says means anything here.
 CREATE TABLE statements (
   log_index    INTEGER PRIMARY KEY,
   statement_id BLOB NOT NULL UNIQUE CHECK (length(statement_id) = 32),
   run          INTEGER UNIQUE REFERENCES runs (idx),
   agent        TEXT,
   stored       BLOB NOT NULL, -- COSE_Sign1
-  CHECK ((run IS NULL) = (agent IS NULL))
+  registered   INTEGER NOT NULL DEFAULT 0 CHECK (registered IN (0, 1)),
+  CHECK ((run IS NULL) = (agent IS NULL)),
+  CHECK (registered = 0 OR run IS NULL)
 ) STRICT;
-CREATE INDEX statements_other ON statements (log_index) WHERE run IS NULL;
+CREATE INDEX statements_other ON statements (log_index) WHERE run IS NULL AND registered = 0;
 CREATE INDEX statements_by_agent ON statements (agent, log_index);
 CREATE TRIGGER statements_no_update BEFORE UPDATE ON statements
 BEGIN SELECT RAISE(ABORT, 'statements is append-only'); END;
@@ -215,6 +218,24 @@ WHEN NEW.log_index IS NOT (SELECT COALESCE(MAX(log_index) + 1, 0) FROM statement
   OR EXISTS (SELECT 1 FROM statements WHERE statement_id = NEW.statement_id)
   OR EXISTS (SELECT 1 FROM statements WHERE run = NEW.run)
 BEGIN SELECT RAISE(ABORT, 'statements takes only new rows, in order'); END;
+
+-- Other issuers' statements that were accepted for the log and are not in it yet. Each leaves when it is.
+CREATE TABLE registrations (
+  id           INTEGER PRIMARY KEY,
+  statement_id BLOB NOT NULL UNIQUE CHECK (length(statement_id) = 32),
+  stored       BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER registrations_no_update BEFORE UPDATE ON registrations
+BEGIN SELECT RAISE(ABORT, 'registrations takes only new rows'); END;
+CREATE TRIGGER registrations_no_delete BEFORE DELETE ON registrations
+WHEN NOT EXISTS (SELECT 1 FROM statements
+  WHERE statement_id = OLD.statement_id AND stored = OLD.stored)
+BEGIN SELECT RAISE(ABORT, 'registrations keeps what is not in the log yet'); END;
+CREATE TRIGGER registrations_insert BEFORE INSERT ON registrations
+WHEN EXISTS (SELECT 1 FROM registrations WHERE statement_id = NEW.statement_id)
+  OR EXISTS (SELECT 1 FROM registrations WHERE id = NEW.id)
+  OR EXISTS (SELECT 1 FROM statements WHERE statement_id = NEW.statement_id)
+BEGIN SELECT RAISE(ABORT, 'registrations takes only what is new'); END;
 
 -- The log's complete Merkle nodes (RFC 9162). A node's id is tier << 59 | tile << 9 | its place in post-order
 -- among the 510 nodes of its tile: 8 levels of the tree over 256 nodes of level 8 * tier.

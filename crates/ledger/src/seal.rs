@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use avouch_cose::{Checkpoint, Signer, SigningKey, Statement};
+use avouch_cose::{Checkpoint, SignedStatement, Signer, SigningKey, Statement};
 use avouch_merkle::{Digest, Frontier, LeafIndex, Node, TreeSize, frontier_from_nodes, hash_leaf};
 use avouch_trace::{MANIFEST_CONTENT_TYPE, agent_chain_start};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -210,6 +210,23 @@ impl<'t> Log<'t> {
                 statement.statement_id().0,
                 about.map(|(run, _)| run.0),
                 about.map(|(_, agent)| agent),
+                statement.as_bytes()
+            ])?;
+        self.push(hash_leaf(&statement.entry().0))?;
+        Ok(log_index)
+    }
+
+    /// Enters another issuer's statement as it is.
+    pub(crate) fn register(&mut self, statement: &SignedStatement) -> Result<LeafIndex, Error> {
+        let log_index = self.leaves.next_index();
+        self.tx
+            .prepare_cached(
+                "INSERT INTO statements (log_index, statement_id, stored, registered)
+                 VALUES (?1, ?2, ?3, 1)",
+            )?
+            .execute(params![
+                key(log_index.0),
+                statement.statement_id().0,
                 statement.as_bytes()
             ])?;
         self.push(hash_leaf(&statement.entry().0))?;

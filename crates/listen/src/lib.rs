@@ -2,9 +2,14 @@
 //! and time, and an end that any thread can call for.
 //!
 //! # What this is not
-//! No routes, no TLS, no runtime: a server says what it answers, and on which runtime.
+//! No routes, no runtime: a server says what it answers, and on which runtime. TLS is behind the feature `tls`.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +20,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
+
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
 
 /// How long to wait when the system gives no more connections (out of file descriptors, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -62,32 +71,84 @@ where
     F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
     A: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
+    accept(listener, limits, move |stream, _| {
+        converse(stream, limits, answer.clone())
+    })
+    .await
+}
+
+/// The same over TLS, where it is given; each request is answered with the address that it came from.
+#[cfg(feature = "tls")]
+pub async fn serve_peers<F, A>(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    limits: Limits,
+    answer: F,
+) -> Infallible
+where
+    F: Fn(Request<Incoming>, SocketAddr) -> A + Clone + Send + 'static,
+    A: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    accept(listener, limits, move |stream, peer| {
+        let (tls, answer) = (tls.clone(), answer.clone());
+        async move {
+            let answer = move |request| answer(request, peer);
+            match tls {
+                None => converse(stream, limits, answer).await,
+                // A handshake that fails, or takes too long, ends the connection.
+                Some(tls) => {
+                    if let Ok(Ok(stream)) = timeout(limits.head, tls.accept(stream)).await {
+                        converse(stream, limits, answer).await;
+                    }
+                }
+            }
+        }
+    })
+    .await
+}
+
+/// Accepts connections, as many at once as there may be.
+async fn accept<F, A>(listener: TcpListener, limits: Limits, talk: F) -> Infallible
+where
+    F: Fn(tokio::net::TcpStream, SocketAddr) -> A,
+    A: Future<Output = ()> + Send + 'static,
+{
     let places = Arc::new(Semaphore::new(limits.connections));
     loop {
         // The semaphore is never closed, so there is always a place in the end.
         let place = places.clone().acquire_owned().await.ok();
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let answer = answer.clone();
-        let answer = service_fn(move |request| {
-            let answer = answer(request);
-            async move { Ok::<_, Infallible>(answer.await) }
-        });
+        let talk = talk(stream, peer);
         tokio::spawn(async move {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(limits.head)
-                .max_header_size(MAX_HEAD)
-                .serve_connection(TokioIo::new(stream), answer);
-            // A client that misbehaves loses its connection; nobody else is concerned.
-            match limits.connection {
-                Some(limit) => drop(timeout(limit, connection).await),
-                None => drop(connection.await),
-            }
+            talk.await;
             drop(place);
         });
+    }
+}
+
+/// Answers one connection's requests.
+async fn converse<S, F, A>(stream: S, limits: Limits, answer: F)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Fn(Request<Incoming>) -> A + Send + 'static,
+    A: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let answer = service_fn(move |request| {
+        let answer = answer(request);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_header_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), answer);
+    // A client that misbehaves loses its connection; nobody else is concerned.
+    match limits.connection {
+        Some(limit) => drop(timeout(limit, connection).await),
+        None => drop(connection.await),
     }
 }
 

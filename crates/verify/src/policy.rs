@@ -434,6 +434,15 @@ impl Policy {
         self.require.witnesses
     }
 
+    /// The issuers' keys, each with its issuer's name, except those that the policy revokes.
+    pub fn issuers(&self) -> impl Iterator<Item = (&str, &VerifyingKey)> {
+        let revoked = |id: &KeyId| self.revoked.iter().any(|(revoked, _)| revoked == id);
+        self.issuers
+            .iter()
+            .filter(move |issuer| issuer.revoked_from.is_none() && !revoked(&issuer.id))
+            .map(|issuer| (issuer.name.as_str(), &issuer.key))
+    }
+
     /// The logs' keys.
     pub fn logs(&self) -> impl Iterator<Item = &NoteKey> {
         self.logs.iter().map(|log| &log.key)

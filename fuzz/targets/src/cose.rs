@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use avouch_cose::{
     Algorithm, Checkpoint, ConsistencyProof, ConsistencyReceipt, CosignerKey, Note, NoteKey,
-    Receipt, Sign, Sign1, SigningKey, Statement, TlogProof, VerifyingKey,
+    Receipt, Sign, Sign1, SignedStatement, SigningKey, Statement, TlogProof, VerifyingKey,
 };
 use avouch_merkle::hash_leaf;
 
@@ -136,6 +136,13 @@ pub(crate) fn sign1(data: &[u8]) -> bool {
             assert!(message.verify(key, &[]).is_err());
             assert!(message.verify_detached(key, &[], data).is_err());
         }
+    }
+    if let Ok(statement) = SignedStatement::parse(data) {
+        assert_eq!(statement.as_bytes(), data);
+        for key in STRANGERS.iter() {
+            assert!(statement.verify(key).is_err());
+        }
+        let _ = (statement.statement_id(), statement.issued_at());
     }
     let many = Sign::parse(data);
     if let Ok(message) = &many {

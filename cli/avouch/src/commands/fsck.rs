@@ -28,6 +28,7 @@ pub(crate) fn run(global: &Global, as_json: bool) -> anyhow::Result<u8> {
         ("checkpoints", report.counts.checkpoints),
         ("cosignatures", report.counts.cosignatures),
         ("anchors", report.counts.anchors),
+        ("registrations", report.counts.registrations),
         ("redactions", report.counts.redactions),
     ];
     if as_json {

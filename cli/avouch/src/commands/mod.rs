@@ -29,6 +29,7 @@ pub(crate) mod release;
 pub(crate) mod report;
 mod runs;
 mod seal;
+pub(crate) mod serve;
 mod verify;
 mod witness;
 
@@ -172,6 +173,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Otlp(command) => otlp::run(&global, &command),
         Command::Report(command) => report::run(&global, &command),
         Command::Seal(args) => seal::run(&global, &args),
+        Command::Serve(args) => serve::run(&global, &args),
         Command::Recipient(command) => recipient::run(&global, &command),
         Command::Redact(args) => redact::run(&global, &args),
         Command::Disclose(args) => disclose::run(&global, &args),

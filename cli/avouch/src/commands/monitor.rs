@@ -149,17 +149,20 @@ fn show(entry: &NewEntry<'_>, args: &Monitor) -> anyhow::Result<()> {
             json!({
                 "event": "entry", "index": entry.index.0, "issuer": issuer,
                 "subject": statement.subject(), "issued_at_s": statement.issued_at(),
-                "key_id": statement.key_id().to_string(),
+                "key_id": statement.key_id().map(hex::encode),
                 "statement_id": statement.statement_id().to_string(),
             })
             .to_string(),
         );
     }
+    let signed = match statement.issued_at() {
+        Some(at) => format!("signed {}", avouch::time_text(at.saturating_mul(1000))),
+        None => "signed at no stated time".into(),
+    };
     output::line(avouch::printable(&format!(
-        "entry {}: {issuer} ({}), signed {}, statement {}, not verified",
+        "entry {}: {issuer} ({}), {signed}, statement {}, not verified",
         entry.index,
         statement.subject(),
-        avouch::time_text(statement.issued_at().saturating_mul(1000)),
         statement.statement_id(),
     )))
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use avouch_cose::{Checkpoint, Note, NoteKey, Statement};
+use avouch_cose::{Checkpoint, Note, NoteKey, SignedStatement};
 use avouch_merkle::{Digest, Frontier, LeafIndex, Tile, TreeSize, sha256};
 use serde::{Deserialize, Serialize};
 
@@ -84,7 +84,7 @@ pub struct NewEntry<'a> {
     /// The entry: the SHA-256 of a statement.
     pub entry: &'a [u8],
     /// The statement, if the log publishes the one that the entry is of.
-    pub statement: Option<&'a Statement>,
+    pub statement: Option<&'a SignedStatement>,
 }
 
 impl<S: LogSource> Monitor<S> {
@@ -208,7 +208,7 @@ impl<S: LogSource> Monitor<S> {
                 let bytes = statements.get((index - first) as usize);
                 // The entry is known to be the signed one; what was fetched now need not be.
                 let bytes = bytes.filter(|bytes| sha256(&[bytes]).0 == **entry);
-                let statement = bytes.and_then(|bytes| Statement::parse(bytes).ok());
+                let statement = bytes.and_then(|bytes| SignedStatement::parse(bytes).ok());
                 unseen += u64::from(statement.is_none());
                 each(NewEntry {
                     index: LeafIndex(index),

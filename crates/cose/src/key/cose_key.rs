@@ -52,6 +52,27 @@ pub(super) fn encode_ec2(x: &[u8], y: &[u8]) -> Vec<u8> {
     encoder.into_vec()
 }
 
+/// Encodes a key with its kid and alg, in deterministic order: 1, 2, 3, -1, -2, -3.
+pub(super) fn encode_named(key: &VerifyingKey) -> Vec<u8> {
+    let named = |encoder: &mut Encoder, kty, crv| {
+        encoder.int(KTY).int(kty);
+        encoder.int(KID).bytes(key.id().as_bytes());
+        encoder.int(ALG).int(key.algorithm().cose_id());
+        encoder.int(CRV).int(crv);
+    };
+    let mut encoder = Encoder::new();
+    if let Some(x) = key.as_ed25519() {
+        encoder.map(5);
+        named(&mut encoder, KTY_OKP, CRV_ED25519);
+        encoder.int(X).bytes(x);
+    } else if let Some((x, y)) = key.as_p256() {
+        encoder.map(6);
+        named(&mut encoder, KTY_EC2, CRV_P256);
+        encoder.int(X).bytes(&x).int(Y).bytes(&y);
+    }
+    encoder.into_vec()
+}
+
 /// Decodes a public key; members other than the required ones, kid and alg are refused.
 pub(super) fn decode(bytes: &[u8]) -> Result<VerifyingKey, Error> {
     let item = Item::parse(bytes)?;

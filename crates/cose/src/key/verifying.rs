@@ -147,6 +147,12 @@ impl VerifyingKey {
         }
     }
 
+    /// Writes the key as a deterministic COSE_Key that also names itself: by its thumbprint (kid) and by its
+    /// algorithm, as key sets list it.
+    pub fn to_named_cose_key(&self) -> Vec<u8> {
+        cose_key::encode_named(self)
+    }
+
     /// What the key signs with.
     pub fn algorithm(&self) -> Algorithm {
         match &self.0 {

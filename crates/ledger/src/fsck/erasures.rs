@@ -108,7 +108,7 @@ fn redaction(entry: &LogEntry, issuer: &IssuerKeys) -> Option<Redaction> {
 
 /// No redaction by the issuer is without its tombstones.
 fn check_no_others(conn: &Connection, issuer: &IssuerKeys) -> Result<(), Error> {
-    let sql = "SELECT log_index FROM statements WHERE run IS NULL
+    let sql = "SELECT log_index FROM statements WHERE run IS NULL AND registered = 0
                AND log_index NOT IN (SELECT log_index FROM tombstones) ORDER BY log_index";
     let mut query = conn.prepare(sql)?;
     let mut rows = query.query([])?;

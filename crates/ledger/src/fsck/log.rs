@@ -1,6 +1,6 @@
 //! Statements, the log's nodes and its checkpoints.
 
-use avouch_cose::{Checkpoint, NoteKey};
+use avouch_cose::{Checkpoint, NoteKey, SignedStatement};
 use avouch_merkle::{
     Digest, Frontier, LeafIndex, Node, NodeReader as _, hash_leaf, inclusion_from_nodes,
     root_from_inclusion,
@@ -31,8 +31,7 @@ pub(super) fn check(
     let mut checkpoints = Checkpoints::new(conn, identity)?;
     let mut leaves = Frontier::new();
     let mut keys = IssuerKeys::first(identity);
-    let sql =
-        "SELECT log_index, statement_id, run, agent, stored FROM statements ORDER BY log_index";
+    let sql = "SELECT log_index, statement_id, run, agent, stored, registered FROM statements ORDER BY log_index";
     let mut query = conn.prepare(sql)?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
@@ -40,14 +39,21 @@ pub(super) fn check(
         if row.get::<_, i64>(0)? != key(log_index.0) {
             return Err(wrong(log_index, "the row is missing"));
         }
-        let logged = parse_statement(log_index, row.get_ref(4)?.as_blob().unwrap_or_default())?;
+        let stored = row.get_ref(4)?.as_blob().unwrap_or_default();
         let columns = Columns {
             statement_id: Digest(row.get(1)?),
             run: row.get::<_, Option<i64>>(2)?.map(RunIndex),
             agent: row.get(3)?,
         };
-        check_entry(conn, identity, &mut keys, &logged, &columns)?;
-        push(conn, identity, &mut leaves, &logged, counts)?;
+        let entry = match row.get(5)? {
+            true => check_registered(log_index, stored, &columns)?,
+            false => {
+                let logged = parse_statement(log_index, stored)?;
+                check_entry(conn, identity, &mut keys, &logged, &columns)?;
+                logged.statement.entry()
+            }
+        };
+        push(conn, identity, &mut leaves, entry, counts)?;
         counts.statements += 1;
         checkpoints.check(&leaves)?;
         counts.checkpoints = checkpoints.checked;
@@ -90,6 +96,26 @@ fn check_entry(
             .admit(&entry.statement, &identity.issuer, entry.log_index)
             .or_else(|why| wrong(&why)),
     }
+}
+
+/// A registered statement is one by its form, and the columns are its own. Whose word it is, the log does not say;
+/// its entry.
+fn check_registered(
+    log_index: LeafIndex,
+    stored: &[u8],
+    columns: &Columns,
+) -> Result<Digest, Error> {
+    let statement = SignedStatement::parse(stored);
+    let statement = statement.map_err(|error| wrong(log_index, error.to_string()))?;
+    if columns.statement_id != statement.statement_id() {
+        let rule = "column statement_id is not the statement's id";
+        return Err(wrong(log_index, rule));
+    }
+    if columns.run.is_some() || columns.agent.is_some() {
+        let rule = "columns run and agent are set, but the statement was registered";
+        return Err(wrong(log_index, rule));
+    }
+    Ok(statement.entry())
 }
 
 /// The statement is the issuer's, about the run that its row names, and continues its agent's chain.
@@ -146,13 +172,11 @@ fn push(
     conn: &Connection,
     identity: &Identity,
     leaves: &mut Frontier,
-    logged: &LogEntry,
+    entry: Digest,
     counts: &mut Counts,
 ) -> Result<(), Error> {
     let mut nodes = Vec::new();
-    leaves.push_with(hash_leaf(&logged.statement.entry().0), |node| {
-        nodes.push(node)
-    });
+    leaves.push_with(hash_leaf(&entry.0), |node| nodes.push(node));
     for Node {
         level,
         index,

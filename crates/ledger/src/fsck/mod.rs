@@ -7,7 +7,9 @@ mod log;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::progress::Meter;
-use crate::{Error, Finding, Ledger, Place, Progress, Stage, anchors, blobs, cosignatures, schema};
+use crate::{
+    Error, Finding, Ledger, Place, Progress, Stage, anchors, blobs, cosignatures, register, schema,
+};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub struct Counts {
     pub cosignatures: u64,
     /// Receipts of anchors.
     pub anchors: u64,
+    /// Statements that wait for the log.
+    pub registrations: u64,
 }
 
 impl Ledger {
@@ -92,6 +96,7 @@ impl Ledger {
         erasures::check_all(conn, self.identity(), counts)?;
         counts.cosignatures = cosignatures::check_all(conn)?;
         counts.anchors = anchors::check_all(conn)?;
+        counts.registrations = register::check_all(conn, self.identity())?;
         let mut meter = Meter::new(Stage::Storage, 1, progress);
         check_storage(conn)?;
         meter.tick();
