@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use avouch_cose::key::{SIGNATURE_LEN, to_low_s};
 use avouch_cose::{Algorithm, Error as CoseError, Signer, VerifyingKey};
@@ -24,7 +25,7 @@ pub const PIN_FILE_VARIABLE: &str = "AVOUCH_PKCS11_PIN_FILE";
 
 /// A private key on a token, with an open session.
 pub struct TokenKey {
-    session: Session,
+    session: Mutex<Session>,
     private: ObjectHandle,
     public: VerifyingKey,
     name: String,
@@ -75,7 +76,7 @@ impl TokenKey {
         let public = only_object(&session, uri, ObjectClass::PUBLIC_KEY).map_err(wrong)?;
         let public = read_public(&session, public).map_err(wrong)?;
         let key = Self {
-            session,
+            session: Mutex::new(session),
             private,
             public,
             name: uri.to_string(),
@@ -93,16 +94,15 @@ impl Signer for TokenKey {
 
     fn try_sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE_LEN], CoseError> {
         let failed = |why: String| CoseError::Signer(format!("{}: {why}", self.name));
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let signature = match self.public.algorithm() {
             Algorithm::Ed25519 => {
                 let pure = EddsaParams::new(EddsaSignatureScheme::Ed25519);
-                self.session
-                    .sign(&Mechanism::Eddsa(pure), self.private, message)
+                session.sign(&Mechanism::Eddsa(pure), self.private, message)
             }
             Algorithm::P256 => {
                 let digest = sha256(&[message]);
-                self.session
-                    .sign(&Mechanism::Ecdsa, self.private, digest.as_bytes())
+                session.sign(&Mechanism::Ecdsa, self.private, digest.as_bytes())
             }
         };
         let signature = signature.map_err(|error| failed(error.to_string()))?;

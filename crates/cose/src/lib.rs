@@ -60,5 +60,5 @@ pub use note::{Note, NoteKey};
 pub use receipt::{InclusionReceipt, Receipt};
 pub use sign1::{Sign, Sign1};
 pub use signed_statement::SignedStatement;
-pub use statement::Statement;
+pub use statement::{Statement, UnsignedStatement};
 pub use tlog_proof::TlogProof;

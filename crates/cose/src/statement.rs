@@ -56,21 +56,7 @@ impl Statement {
         content_type: &str,
         payload: &[u8],
     ) -> Result<Self, Error> {
-        let mut protected = Encoder::new();
-        protected.map(4);
-        protected.int(ALG).int(key.algorithm().cose_id());
-        protected.int(CONTENT_TYPE).text(content_type);
-        protected.int(KID).bytes(key.id().as_bytes());
-        protected.int(CWT_CLAIMS).map(3);
-        protected
-            .int(ISS)
-            .text(issuer)
-            .int(SUB)
-            .text(subject)
-            .int(IAT)
-            .uint(issued_at);
-        // An empty map is the one byte a0.
-        Self::parse(&seal(key, protected.as_slice(), &[0xa0], payload, false)?)
+        UnsignedStatement::new(key, issuer, subject, issued_at, content_type, payload).sign(key)
     }
 
     /// Reads a stored statement, refusing every encoding but the stored one.
@@ -181,6 +167,67 @@ impl Statement {
 
     fn protected(&self) -> &[u8] {
         &self.bytes[self.protected.clone()]
+    }
+}
+
+/// A statement that is still to be signed. Its id is known already: it names what is said.
+#[derive(Clone, Debug)]
+pub struct UnsignedStatement {
+    key: KeyId,
+    protected: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl UnsignedStatement {
+    /// What [`Statement::sign`] would sign.
+    pub fn new(
+        key: &dyn Signer,
+        issuer: &str,
+        subject: &str,
+        issued_at: u64,
+        content_type: &str,
+        payload: &[u8],
+    ) -> Self {
+        let id = key.id();
+        let mut protected = Encoder::new();
+        protected.map(4);
+        protected.int(ALG).int(key.algorithm().cose_id());
+        protected.int(CONTENT_TYPE).text(content_type);
+        protected.int(KID).bytes(id.as_bytes());
+        protected.int(CWT_CLAIMS).map(3);
+        protected
+            .int(ISS)
+            .text(issuer)
+            .int(SUB)
+            .text(subject)
+            .int(IAT)
+            .uint(issued_at);
+        Self {
+            key: id,
+            protected: protected.into_vec(),
+            payload: payload.to_vec(),
+        }
+    }
+
+    /// The signed statement's id.
+    pub fn statement_id(&self) -> Digest {
+        sha256(&[&sig_structure(&self.protected, &self.payload)])
+    }
+
+    /// Signs it with the key that it was made for.
+    ///
+    /// # Errors
+    /// [`Error::KeyIdMismatch`] for another key, and those of [`Statement::sign`].
+    pub fn sign(&self, key: &dyn Signer) -> Result<Statement, Error> {
+        if key.id() != self.key {
+            return Err(Error::KeyIdMismatch {
+                message: self.key,
+                key: key.id(),
+            });
+        }
+        // An empty map is the one byte a0.
+        let stored = seal(key, &self.protected, &[0xa0], &self.payload, false)?;
+        Statement::parse(&stored)
     }
 }
 

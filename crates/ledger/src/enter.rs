@@ -47,7 +47,7 @@ impl Ledger {
             subject: statement.subject().into(),
             why,
         })?;
-        let log_index = log.append(statement, None)?;
+        let log_index = log.append_other(statement)?;
         log.sign_checkpoint(log_key)?;
         tx.commit()?;
         Ok(log_index)

@@ -149,7 +149,7 @@ impl Ledger {
             REDACTION_CONTENT_TYPE,
             &redaction.encode(),
         )?;
-        log.append(&statement, None)?;
+        log.append_other(&statement)?;
         log.sign_checkpoint(sealer.log_key)?;
         tx.commit()?;
         Ok(Erased {

@@ -1,5 +1,7 @@
 //! Reading the log: statements, checkpoints, receipts and proofs.
 
+use std::fmt::Display;
+
 use avouch_cose::key_statement::KEY_CONTENT_TYPE;
 use avouch_cose::{Checkpoint, NoteKey, Receipt, SigningKey, Statement, VerifyingKey};
 use avouch_merkle::{
@@ -247,22 +249,29 @@ pub(crate) fn is_about_key(statement: &Statement) -> bool {
 
 /// Reads the `stored` column. The signature is not checked here.
 pub(crate) fn parse_statement(log_index: LeafIndex, stored: &[u8]) -> Result<LogEntry, Error> {
-    let wrong = |rule: String| {
-        let log_index = log_index.0;
-        Error::corrupt(Place::Statement { log_index }, rule)
-    };
-    let statement = Statement::parse(stored).map_err(|error| wrong(error.to_string()))?;
-    let manifest = match statement.content_type() {
-        MANIFEST_CONTENT_TYPE => {
-            Some(Manifest::decode(statement.payload()).map_err(|error| wrong(error.to_string()))?)
-        }
-        _ => None,
-    };
+    let statement = Statement::parse(stored).map_err(|error| wrong(log_index, error))?;
     Ok(LogEntry {
         log_index,
+        manifest: read_manifest(log_index, &statement)?,
         statement,
-        manifest,
     })
+}
+
+/// The payload of a statement about a run.
+pub(crate) fn read_manifest(
+    log_index: LeafIndex,
+    statement: &Statement,
+) -> Result<Option<Manifest>, Error> {
+    if statement.content_type() != MANIFEST_CONTENT_TYPE {
+        return Ok(None);
+    }
+    let manifest = Manifest::decode(statement.payload());
+    Ok(Some(manifest.map_err(|error| wrong(log_index, error))?))
+}
+
+fn wrong(log_index: LeafIndex, error: impl Display) -> Error {
+    let log_index = log_index.0;
+    Error::corrupt(Place::Statement { log_index }, error.to_string())
 }
 
 impl LogEntry {

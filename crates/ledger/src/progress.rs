@@ -70,6 +70,11 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// These rows need not be gone through.
+    pub(crate) fn skip(&mut self, rows: u64) {
+        self.progress.total = self.progress.total.saturating_sub(rows);
+    }
+
     pub(crate) fn done(&self) -> u64 {
         self.progress.done
     }

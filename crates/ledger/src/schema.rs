@@ -16,7 +16,7 @@ const TABLES: &str = include_str!("schema.sql");
 /// How long a writer waits for another by default: longer than an import of a million events takes.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(300);
 /// Kibibytes of page cache, negative as SQLite wants it.
-const CACHE_KIB: i64 = -32 * 1024;
+const CACHE_KIB: i64 = -96 * 1024;
 /// A WAL that a large import grew is cut back to this.
 const WAL_LIMIT: i64 = 16 << 20;
 /// Pages in the WAL at which they are moved into the file: as many as the limit holds. Statement ids fall

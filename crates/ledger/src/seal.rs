@@ -1,18 +1,17 @@
 //! Sealing: commit to a run's events, sign, and enter the statement in the log.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::thread;
 
-use avouch_cose::{Checkpoint, SignedStatement, Signer, SigningKey, Statement};
+use avouch_cose::{Checkpoint, SignedStatement, Signer, SigningKey, Statement, UnsignedStatement};
 use avouch_merkle::{Digest, Frontier, LeafIndex, Node, TreeSize, frontier_from_nodes, hash_leaf};
 use avouch_trace::{MANIFEST_CONTENT_TYPE, agent_chain_start};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::issuer_keys::IssuerKeys;
-use crate::journal::last_event;
-use crate::log::{
-    Nodes, key, last_checkpoint, log_size, parse_statement, same_key, statement_where,
-};
-use crate::lookup::{log_index_of, stored_run};
+use crate::log::{Nodes, key, last_checkpoint, log_size, read_manifest, same_key, statement_where};
+use crate::lookup::stored_run;
 use crate::node_row::node_row;
 use crate::progress::Meter;
 use crate::walk::{Commitment, Walk};
@@ -63,19 +62,48 @@ impl Ledger {
         same_key("log", &identity.log_key, sealer.log_key)?;
         let tx = self.begin(TransactionBehavior::Immediate)?;
         let mut log = Log::open(&tx, identity)?;
-        let mut meter = Meter::new(Stage::Events, count_unsealed(&tx, runs)?, progress);
+        let mut meter = Meter::new(Stage::Events, count_events(&tx, runs)?, progress);
         let before = log.leaves.size();
-        let sealed: Result<Vec<Sealed>, Error> = runs
-            .iter()
-            .map(|run| log.seal(*run, sealer, &mut meter))
-            .collect();
-        let sealed = sealed?;
+        let sealed = thread::scope(|scope| {
+            let (to_sign, unsigned) = sync_channel::<ToSign>(IN_FLIGHT);
+            let (to_enter, signed) = channel();
+            scope.spawn(move || {
+                for ToSign { statement, about } in unsigned {
+                    if to_enter
+                        .send((statement.sign(sealer.issuer_key), about))
+                        .is_err()
+                    {
+                        break;
+                    }
+                }
+            });
+            log.seal_all(runs, sealer, &mut meter, to_sign, &signed)
+        })?;
         if log.leaves.size() != before {
             log.sign_checkpoint(sealer.log_key)?;
         }
         tx.commit()?;
         Ok(sealed)
     }
+}
+
+/// Statements that wait for their signature at most.
+const IN_FLIGHT: usize = 64;
+
+/// A run's statement, on its way to the thread that signs.
+struct ToSign {
+    statement: UnsignedStatement,
+    about: About,
+}
+
+/// A statement, back from there.
+type Signed = (Result<Statement, avouch_cose::Error>, About);
+
+/// What a statement is about, as it is known before it is signed.
+struct About {
+    run: RunIndex,
+    agent: String,
+    statement_id: Digest,
 }
 
 /// The log while it is being written to.
@@ -118,20 +146,74 @@ impl<'t> Log<'t> {
         })
     }
 
-    fn seal(
+    /// While one statement is made, those before it are signed on the other thread: an id is known without
+    /// the signature, and the next statement of the agent names only that.
+    fn seal_all(
+        &mut self,
+        runs: &[RunIndex],
+        sealer: &Sealer<'_>,
+        meter: &mut Meter<'_>,
+        to_sign: SyncSender<ToSign>,
+        signed: &Receiver<Signed>,
+    ) -> Result<Vec<Sealed>, Error> {
+        let mut sealed = Vec::with_capacity(runs.len());
+        let mut new = HashMap::new();
+        let LeafIndex(first) = self.leaves.next_index();
+        for run in runs {
+            if let Some(known) = self.sealed(*run, &new, meter)? {
+                sealed.push(known);
+                continue;
+            }
+            let unsigned = self.prepare(*run, sealer, meter)?;
+            let known = Sealed {
+                run: *run,
+                log_index: LeafIndex(first + new.len() as u64),
+                statement_id: unsigned.about.statement_id,
+                new: true,
+            };
+            new.insert(*run, known);
+            sealed.push(known);
+            // Should it have ended, what it sent last says why.
+            let _ = to_sign.send(unsigned);
+            signed.try_iter().try_for_each(|one| self.enter(one))?;
+        }
+        drop(to_sign);
+        signed.iter().try_for_each(|one| self.enter(one))?;
+        Ok(sealed)
+    }
+
+    /// The statement about this run, if there is one.
+    fn sealed(
+        &self,
+        run: RunIndex,
+        new: &HashMap<RunIndex, Sealed>,
+        meter: &mut Meter<'_>,
+    ) -> Result<Option<Sealed>, Error> {
+        if let Some(known) = new.get(&run) {
+            return Ok(Some(Sealed {
+                new: false,
+                ..*known
+            }));
+        }
+        let Some(logged) = statement_where(self.tx, "run = ?1", [run.0])? else {
+            return Ok(None);
+        };
+        meter.skip(logged.manifest.size);
+        Ok(Some(Sealed {
+            run,
+            log_index: logged.log_index,
+            statement_id: logged.statement.statement_id(),
+            new: false,
+        }))
+    }
+
+    /// Makes a run's statement.
+    fn prepare(
         &mut self,
         run: RunIndex,
         sealer: &Sealer<'_>,
         meter: &mut Meter<'_>,
-    ) -> Result<Sealed, Error> {
-        if let Some(logged) = statement_where(self.tx, "run = ?1", [run.0])? {
-            return Ok(Sealed {
-                run,
-                log_index: logged.log_index,
-                statement_id: logged.statement.statement_id(),
-                new: false,
-            });
-        }
+    ) -> Result<ToSign, Error> {
         let (_, info, _) =
             stored_run(self.tx, run)?.ok_or_else(|| Error::NoSuchRun(run.to_string()))?;
         self.admit_sealer(sealer, &info.agent)?;
@@ -142,24 +224,32 @@ impl<'t> Log<'t> {
         let events = commit_to(self.tx, run, &info, chain_start, meter)?;
         let agent = info.agent.clone();
         let manifest = events.manifest(info, previous);
-        let statement = Statement::sign(
+        let statement = UnsignedStatement::new(
             sealer.issuer_key,
             &self.identity.issuer,
             &manifest.subject(),
             sealer.iat,
             MANIFEST_CONTENT_TYPE,
             &manifest.encode(),
-        )?;
+        );
         let statement_id = statement.statement_id();
-        let log_index = self.append(&statement, Some((run, &agent)))?;
         let standing = (Some(statement_id), manifest.chain_head);
-        self.agents.insert(agent, standing);
-        Ok(Sealed {
+        self.agents.insert(agent.clone(), standing);
+        let about = About {
             run,
-            log_index,
+            agent,
             statement_id,
-            new: true,
-        })
+        };
+        Ok(ToSign { statement, about })
+    }
+
+    fn enter(&mut self, (statement, about): Signed) -> Result<(), Error> {
+        self.append(
+            &statement?,
+            about.statement_id,
+            Some((about.run, &about.agent)),
+        )?;
+        Ok(())
     }
 
     /// Refuses a key that may not sign about this agent's runs now.
@@ -191,15 +281,20 @@ impl<'t> Log<'t> {
         Ok((Some(id), last.manifest.chain_head))
     }
 
-    /// Enters a statement; `about` is the run and its agent if it is about one.
-    pub(crate) fn append(
+    /// Enters a statement that is about no run.
+    pub(crate) fn append_other(&mut self, statement: &Statement) -> Result<LeafIndex, Error> {
+        self.append(statement, statement.statement_id(), None)
+    }
+
+    fn append(
         &mut self,
         statement: &Statement,
+        statement_id: Digest,
         about: Option<(RunIndex, &str)>,
     ) -> Result<LeafIndex, Error> {
         let log_index = self.leaves.next_index();
         // What cannot be read back is not entered.
-        parse_statement(log_index, statement.as_bytes())?;
+        read_manifest(log_index, statement)?;
         self.tx
             .prepare_cached(
                 "INSERT INTO statements (log_index, statement_id, run, agent, stored)
@@ -207,7 +302,7 @@ impl<'t> Log<'t> {
             )?
             .execute(params![
                 key(log_index.0),
-                statement.statement_id().0,
+                statement_id.0,
                 about.map(|(run, _)| run.0),
                 about.map(|(_, agent)| agent),
                 statement.as_bytes()
@@ -292,13 +387,15 @@ fn commit_to(
         .ok_or_else(|| Error::RunOpen(info.name.clone()))
 }
 
-/// How many events there are to go through.
-fn count_unsealed(conn: &Connection, runs: &[RunIndex]) -> Result<u64, Error> {
+/// How many events the runs have.
+fn count_events(conn: &Connection, runs: &[RunIndex]) -> Result<u64, Error> {
+    let sql = "SELECT MAX(id) FROM events WHERE id BETWEEN ?1 AND ?2";
+    let mut query = conn.prepare_cached(sql)?;
     let mut count = 0;
     for run in runs {
-        if log_index_of(conn, *run)?.is_none() {
-            count += last_event(conn, *run, "")?.map_or(0, |last| last.seq + 1);
-        }
+        let (first, last) = run.event_ids();
+        let newest: Option<i64> = query.query_row([first, last], |row| row.get(0))?;
+        count += newest.map_or(0, |id| (id - first + 1) as u64);
     }
     Ok(count)
 }

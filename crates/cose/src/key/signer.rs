@@ -6,10 +6,10 @@ use core::fmt;
 use super::{Algorithm, KeyId, SIGNATURE_LEN, SigningKey, VerifyingKey};
 use crate::Error;
 
-/// A private key, wherever it lives. Sealing asks for nothing else.
+/// A private key, wherever it lives. Sealing asks for nothing else, from a thread of its own.
 ///
 /// `Debug` must not show a secret.
-pub trait Signer: fmt::Debug {
+pub trait Signer: fmt::Debug + Sync {
     /// The public half.
     fn verifying_key(&self) -> VerifyingKey;
 
