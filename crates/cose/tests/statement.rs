@@ -4,7 +4,7 @@
 mod common;
 
 use avouch_cbor::{Encoder, Value};
-use avouch_cose::{Algorithm, Error, SigningKey, Statement};
+use avouch_cose::{Algorithm, Error, SigningKey, Statement, UnsignedStatement};
 use avouch_merkle::sha256;
 use common::{ALGORITHMS, key};
 use coset::TaggedCborSerializable as _;
@@ -40,6 +40,28 @@ fn a_statement_reads_back_as_it_was_signed() {
         assert_eq!(read.key_id(), key.id());
         assert_eq!(read.entry(), sha256(&[signed.as_bytes()]));
         read.verify(&key.verifying_key()).unwrap();
+    }
+}
+
+#[test]
+fn an_unsigned_statement_has_the_id_of_the_signed_one_and_takes_no_other_key() {
+    for algorithm in ALGORITHMS {
+        let (own, other) = (key(algorithm, 1), key(algorithm, 2));
+        let signed = statement(&own);
+        let unsigned = UnsignedStatement::new(
+            &own,
+            signed.issuer(),
+            signed.subject(),
+            signed.issued_at(),
+            signed.content_type(),
+            signed.payload(),
+        );
+        assert_eq!(unsigned.statement_id(), signed.statement_id());
+        assert_eq!(unsigned.sign(&own).unwrap(), signed);
+        let error = unsigned.sign(&other).unwrap_err();
+        assert!(
+            matches!(error, Error::KeyIdMismatch { message, key } if message == own.id() && key == other.id())
+        );
     }
 }
 

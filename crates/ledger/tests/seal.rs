@@ -3,8 +3,11 @@
 
 mod common;
 
-use avouch_cose::{Checkpoint, VerifyingKey};
-use avouch_ledger::{Error, State};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use avouch_cose::key::SIGNATURE_LEN;
+use avouch_cose::{Checkpoint, Signer, SigningKey, VerifyingKey};
+use avouch_ledger::{Error, RunIndex, Sealer, State};
 use avouch_merkle::{LeafIndex, TreeSize, hash_leaf, verify_consistency, verify_inclusion};
 use avouch_trace::{Event, agent_chain_start};
 use common::*;
@@ -122,6 +125,62 @@ fn all_runs_are_sealed_or_none() {
     assert_eq!(fsck(&path).finding, None);
 }
 
+/// A token that is pulled out after some signatures.
+#[derive(Debug)]
+struct PulledOut {
+    key: SigningKey,
+    left: AtomicUsize,
+}
+
+impl Signer for PulledOut {
+    fn verifying_key(&self) -> VerifyingKey {
+        self.key.verifying_key()
+    }
+
+    fn try_sign(&self, message: &[u8]) -> Result<[u8; SIGNATURE_LEN], avouch_cose::Error> {
+        let take_one = |left: usize| left.checked_sub(1);
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take_one)
+            .map_err(|_| avouch_cose::Error::Signer("pulled out".into()))?;
+        self.key.try_sign(message)
+    }
+}
+
+#[test]
+fn a_key_that_stops_signing_seals_nothing() {
+    let (_folder, path, ledger) = new_ledger();
+    // More than wait for their signature at once.
+    let runs: Vec<RunIndex> = (1..=200)
+        .map(|n| closed_run(&ledger, n, &format!("run-{n}"), "agent", 2))
+        .collect();
+    for signatures in [0, 1, 63, 150, 199] {
+        let key = PulledOut {
+            key: issuer_key(),
+            left: AtomicUsize::new(signatures),
+        };
+        let sealer = Sealer {
+            issuer_key: &key,
+            log_key: &log_key(),
+            iat: 1_800_000_000,
+        };
+        let error = ledger.seal(&runs, &sealer, &mut |_| ()).unwrap_err();
+        assert!(error.to_string().contains("pulled out"), "{error}");
+        assert_eq!(ledger.log_size().unwrap(), TreeSize(0));
+        assert_eq!(ledger.checkpoint().unwrap(), None);
+    }
+    let sealed = seal(&ledger, &runs).unwrap();
+    for (index, (sealed, run)) in sealed.iter().zip(&runs).enumerate() {
+        assert_eq!(
+            (sealed.run, sealed.log_index),
+            (*run, LeafIndex(index as u64))
+        );
+        let logged = ledger.statement(*run).unwrap().unwrap();
+        assert_eq!(logged.log_index, sealed.log_index);
+        assert_eq!(logged.statement.statement_id(), sealed.statement_id);
+    }
+    assert_eq!(fsck(&path).finding, None);
+}
+
 #[test]
 fn another_key_cannot_seal_or_give_receipts() {
     let (_folder, _, ledger) = new_ledger();
@@ -131,7 +190,7 @@ fn another_key_cannot_seal_or_give_receipts() {
         (&log_key, &log_key, "issuer"),
         (&issuer_key, &issuer_key, "log"),
     ] {
-        let sealer = avouch_ledger::Sealer {
+        let sealer = Sealer {
             issuer_key: issuer,
             log_key: log,
             iat: 0,
