@@ -15,8 +15,8 @@ const TABLES: &str = include_str!("schema.sql");
 
 /// How long a writer waits for another by default: longer than an import of a million events takes.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(300);
-/// Kibibytes of page cache, negative as SQLite wants it.
-const CACHE_KIB: i64 = -96 * 1024;
+/// Kibibytes of page cache, negative as SQLite wants it: as many as the index of a million statement ids takes.
+const CACHE_KIB: i64 = -64 * 1024;
 /// A WAL that a large import grew is cut back to this.
 const WAL_LIMIT: i64 = 16 << 20;
 /// Pages in the WAL at which they are moved into the file: as many as the limit holds. Statement ids fall

@@ -296,7 +296,7 @@ fn an_appended_row_is_named() {
             "table blobs, row 3".into(),
         ),
         (
-            "INSERT INTO statements SELECT 4, randomblob(32), 5, agent, stored FROM statements WHERE log_index = 3".into(),
+            "INSERT INTO statements SELECT 4, randomblob(32), 5, agent, stored, 0 FROM statements WHERE log_index = 3".into(),
             "table statements, log index 4".into(),
         ),
         (
