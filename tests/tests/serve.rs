@@ -3,14 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
 use avouch_cose::{Algorithm, SigningKey, Statement};
+use avouch_tests::live::Beside;
 use avouch_tests::{program, repository, tool};
 use serde_json::Value;
 
@@ -21,15 +22,8 @@ struct World {
 }
 
 struct Service {
-    child: Child,
+    process: Beside,
     url: String,
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 const ISSUER: &str = "https://vendor.example";
@@ -93,13 +87,10 @@ impl World {
             .args(["--issuers", "issuers.toml", "--stop-after", "120"])
             .args(more)
             .current_dir(&self.dir)
-            .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = lines.next().unwrap().unwrap();
+        let (process, line) = Beside::start_and_read(&mut command);
         let url = line.strip_prefix("listening ").unwrap().to_owned();
-        Service { child, url }
+        Service { process, url }
     }
 
     fn client(&self, args: &[&str], env: &[(&str, &str)]) -> Result<Value, String> {
@@ -486,7 +477,7 @@ fn what_was_accepted_survives_kill_9_exactly_once() {
     let mut sent = 0_u64;
     for round in 0..25_u64 {
         let every = ["0", "40"][round as usize % 2];
-        let mut service = world.serve(&[
+        let service = world.serve(&[
             "--checkpoint-every",
             every,
             "--wait",
@@ -513,8 +504,8 @@ fn what_was_accepted_survives_kill_9_exactly_once() {
             })
             .collect();
         sleep(Duration::from_millis(20 + 23 * round));
-        service.child.kill().unwrap();
-        service.child.wait().unwrap();
+        service.process.signal("KILL");
+        service.process.wait();
         for client in clients {
             let (answered, tried) = client.join().unwrap();
             accepted.extend(answered);

@@ -17,12 +17,8 @@ use avouch_merkle::{Digest, sha256};
 use crate::Error;
 use crate::key::VerifyingKey;
 use crate::sign1::{Sign1, int};
-use crate::statement::{MAX_NAME, MAX_STATEMENT};
+use crate::statement::{IAT, ISS, MAX_STATEMENT, SUB, is_name};
 use crate::stored::CWT_CLAIMS;
-
-const ISS: i64 = 1;
-const SUB: i64 = 2;
-const IAT: i64 = 6;
 
 /// A signed statement in the form in which it is registered. Its signature is checked by [`verify`](Self::verify);
 /// until then everything it says is only a claim.
@@ -125,15 +121,11 @@ impl SignedStatement {
     }
 }
 
-/// A claim that can be shown on a terminal as it is.
+/// The claim with this label, a name.
 fn name(claims: &[(Value, Value)], label: i64, what: &'static str) -> Result<String, Error> {
     let mut found = claims.iter().filter(|(claim, _)| int(claim) == Some(label));
     match (found.next(), found.next()) {
-        (Some((_, Value::Text(text))), None)
-            if !text.is_empty() && text.len() <= MAX_NAME && !text.contains(char::is_control) =>
-        {
-            Ok(text.clone())
-        }
+        (Some((_, Value::Text(text))), None) if is_name(text) => Ok(text.clone()),
         _ => Err(Error::Form {
             what,
             expected: "text of 1 to 1024 bytes without control characters, once",

@@ -19,9 +19,9 @@ use crate::stored::{
 };
 
 /// CWT claims (RFC 8392 section 4).
-const ISS: i64 = 1;
-const SUB: i64 = 2;
-const IAT: i64 = 6;
+pub(crate) const ISS: i64 = 1;
+pub(crate) const SUB: i64 = 2;
+pub(crate) const IAT: i64 = 6;
 
 /// Most bytes a stored statement may have.
 pub const MAX_STATEMENT: usize = 1 << 20;
@@ -231,14 +231,14 @@ impl UnsignedStatement {
     }
 }
 
-/// A name that can be shown on a terminal as it is.
+/// Whether a name can be shown on a terminal as it is.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= MAX_NAME && !text.contains(char::is_control)
+}
+
 fn name(item: Item<'_>, what: &'static str) -> Result<String, Error> {
     match item.as_text() {
-        Some(text)
-            if !text.is_empty() && text.len() <= MAX_NAME && !text.contains(char::is_control) =>
-        {
-            Ok(text.into())
-        }
+        Some(text) if is_name(text) => Ok(text.into()),
         _ => Err(Error::Form {
             what,
             expected: "text of 1 to 1024 bytes without control characters",

@@ -16,7 +16,7 @@ use crate::issuer_keys::IssuerKeys;
 use crate::log::{key, open_checkpoint, parse_statement};
 use crate::node_row::node_row;
 use crate::progress::Meter;
-use crate::seal::insert_node;
+use crate::seal::{insert_node, insert_registered, insert_statement};
 use crate::tiles::NODE;
 use crate::{
     Error, Identity, Ledger, LogEntry, Place, Progress, RunIndex, Stage, anchors, register,
@@ -349,19 +349,11 @@ impl Rescued {
     fn insert(&self, tx: &Transaction<'_>, index: LeafIndex) -> Result<Digest, Error> {
         match self {
             Self::Own(logged) => {
-                insert_statement(tx, logged)?;
+                insert_own(tx, logged)?;
                 Ok(logged.statement.entry())
             }
             Self::Registered(statement) => {
-                tx.prepare_cached(
-                    "INSERT INTO statements (log_index, statement_id, stored, registered)
-                     VALUES (?1, ?2, ?3, 1)",
-                )?
-                .execute(params![
-                    key(index.0),
-                    statement.statement_id().0,
-                    statement.as_bytes()
-                ])?;
+                insert_registered(tx, index, statement)?;
                 Ok(statement.entry())
             }
         }
@@ -369,26 +361,22 @@ impl Rescued {
 }
 
 /// Enters a statement: one about a run beside that run, which is in the new ledger.
-fn insert_statement(tx: &Transaction<'_>, logged: &LogEntry) -> Result<(), Error> {
-    let run = match &logged.manifest {
-        Some(manifest) => Some(run_of(tx, logged, manifest)?),
+fn insert_own(tx: &Transaction<'_>, logged: &LogEntry) -> Result<(), Error> {
+    let about = match &logged.manifest {
+        Some(manifest) => {
+            let run = RunIndex(run_of(tx, logged, manifest)?);
+            run_tree::derive(tx, run)?;
+            Some((run, manifest.agent.as_str()))
+        }
         None => None,
     };
-    if let Some(run) = run {
-        run_tree::derive(tx, RunIndex(run))?;
-    }
-    tx.prepare_cached(
-        "INSERT INTO statements (log_index, statement_id, run, agent, stored)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![
-        key(logged.log_index.0),
-        logged.statement.statement_id().0,
-        run,
-        logged.manifest.as_ref().map(|manifest| &manifest.agent),
-        logged.statement.as_bytes()
-    ])?;
-    Ok(())
+    let LogEntry {
+        log_index,
+        statement,
+        ..
+    } = logged;
+    let id = statement.statement_id();
+    insert_statement(tx, *log_index, &id, about, statement.as_bytes())
 }
 
 fn run_of(tx: &Transaction<'_>, logged: &LogEntry, manifest: &Manifest) -> Result<i64, Error> {

@@ -295,18 +295,13 @@ impl<'t> Log<'t> {
         let log_index = self.leaves.next_index();
         // What cannot be read back is not entered.
         read_manifest(log_index, statement)?;
-        self.tx
-            .prepare_cached(
-                "INSERT INTO statements (log_index, statement_id, run, agent, stored)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                key(log_index.0),
-                statement_id.0,
-                about.map(|(run, _)| run.0),
-                about.map(|(_, agent)| agent),
-                statement.as_bytes()
-            ])?;
+        insert_statement(
+            self.tx,
+            log_index,
+            &statement_id,
+            about,
+            statement.as_bytes(),
+        )?;
         self.push(hash_leaf(&statement.entry().0))?;
         Ok(log_index)
     }
@@ -314,16 +309,7 @@ impl<'t> Log<'t> {
     /// Enters another issuer's statement as it is.
     pub(crate) fn register(&mut self, statement: &SignedStatement) -> Result<LeafIndex, Error> {
         let log_index = self.leaves.next_index();
-        self.tx
-            .prepare_cached(
-                "INSERT INTO statements (log_index, statement_id, stored, registered)
-                 VALUES (?1, ?2, ?3, 1)",
-            )?
-            .execute(params![
-                key(log_index.0),
-                statement.statement_id().0,
-                statement.as_bytes()
-            ])?;
+        insert_registered(self.tx, log_index, statement)?;
         self.push(hash_leaf(&statement.entry().0))?;
         Ok(log_index)
     }
@@ -350,6 +336,46 @@ impl<'t> Log<'t> {
         )?;
         Ok(())
     }
+}
+
+/// Adds a statement of the issuer's own; `about` is the run and its agent if it is about one.
+pub(crate) fn insert_statement(
+    tx: &Transaction<'_>,
+    log_index: LeafIndex,
+    statement_id: &Digest,
+    about: Option<(RunIndex, &str)>,
+    stored: &[u8],
+) -> Result<(), Error> {
+    tx.prepare_cached(
+        "INSERT INTO statements (log_index, statement_id, run, agent, stored)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        key(log_index.0),
+        statement_id.0,
+        about.map(|(run, _)| run.0),
+        about.map(|(_, agent)| agent),
+        stored
+    ])?;
+    Ok(())
+}
+
+/// Adds another issuer's statement.
+pub(crate) fn insert_registered(
+    tx: &Transaction<'_>,
+    log_index: LeafIndex,
+    statement: &SignedStatement,
+) -> Result<(), Error> {
+    tx.prepare_cached(
+        "INSERT INTO statements (log_index, statement_id, stored, registered)
+         VALUES (?1, ?2, ?3, 1)",
+    )?
+    .execute(params![
+        key(log_index.0),
+        statement.statement_id().0,
+        statement.as_bytes()
+    ])?;
+    Ok(())
 }
 
 /// Adds a node of the log's tree.

@@ -2,13 +2,14 @@
 //! and time, and an end that any thread can call for.
 //!
 //! # What this is not
-//! No routes, no runtime: a server says what it answers, and on which runtime. TLS is behind the feature `tls`.
+//! No routes: a server says what it answers. TLS is behind the feature `tls`.
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "tls")]
 mod tls;
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,54 @@ impl Stop {
     /// Waits until it is to end.
     pub async fn stopped(&self) {
         self.0.notified().await;
+    }
+}
+
+/// An address that is listened on, before anything is answered.
+#[derive(Debug)]
+pub struct Listener(std::net::TcpListener);
+
+impl Listener {
+    /// Listens on an address.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(Self(listener))
+    }
+
+    /// The address, with the port that the system chose for port 0.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    /// The listener of the runtime that this is called in.
+    pub fn into_tokio(self) -> io::Result<TcpListener> {
+        TcpListener::from_std(self.0)
+    }
+
+    /// Runs `server` on this thread until it is stopped. At most `blocking` threads do what blocks; `grace` is how
+    /// long they may go on afterwards. Connections are dropped.
+    pub fn run<F>(
+        self,
+        blocking: usize,
+        grace: Duration,
+        stop: &Stop,
+        server: impl FnOnce(TcpListener) -> F,
+    ) -> io::Result<()>
+    where
+        F: Future<Output = Infallible> + Send + 'static,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(blocking)
+            .build()?;
+        let served = runtime.block_on(async {
+            tokio::spawn(server(self.into_tokio()?));
+            stop.stopped().await;
+            Ok(())
+        });
+        runtime.shutdown_timeout(grace);
+        served
     }
 }
 

@@ -1,12 +1,12 @@
 //! OTLP over HTTP/1.1: one call, everything bounded.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use avouch_listen::{Limits, NoBody, Stop};
+use avouch_listen::{Limits, Listener, NoBody, Stop};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
@@ -41,15 +41,14 @@ const UNAVAILABLE: i32 = 14;
 
 /// A server that listens.
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     collector: Collector,
 }
 
 impl Server {
     /// Listens on an address.
     pub fn bind(address: SocketAddr, collector: Collector) -> Result<Self, Error> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
+        let listener = Listener::bind(address)?;
         Ok(Self {
             listener,
             collector,
@@ -58,7 +57,7 @@ impl Server {
 
     /// The address, with the port that the system chose for port 0.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.listener.address()
     }
 
     /// Serves until it is stopped, or until SIGTERM or SIGINT. What was acknowledged is kept, and every trace whose
@@ -80,7 +79,7 @@ impl Server {
         };
         let (places, stopping) = (service.places.clone(), service.stopping.clone());
         let served = runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(self.listener)?;
+            let listener = self.listener.into_tokio()?;
             let answer = move |request| service.clone().answer(request);
             let serving = tokio::spawn(avouch_listen::serve(listener, LIMITS, answer));
             wait_for(stop).await?;

@@ -1,14 +1,12 @@
 //! The one thread that writes: it accepts what comes, as much as there is with one commit, and enters what was
 //! accepted with one checkpoint.
 
-use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use avouch_cose::{SignedStatement, SigningKey};
 use avouch_ledger::{Error as LedgerError, Ledger, Registration};
-use avouch_merkle::Digest;
 use tokio::sync::oneshot;
 
 use crate::Error;
@@ -73,7 +71,7 @@ impl Registrar {
             log_key,
             pace,
             remark,
-            waiting: HashMap::new(),
+            waiting: Vec::new(),
             unfinished: false,
             next: Instant::now(),
         };
@@ -118,8 +116,8 @@ struct Clerk<R> {
     log_key: SigningKey,
     pace: Pace,
     remark: R,
-    /// Who waits for which statement.
-    waiting: HashMap<Digest, Vec<oneshot::Sender<()>>>,
+    /// Who waits for what was accepted.
+    waiting: Vec<oneshot::Sender<()>>,
     /// Whether something was accepted that is not entered.
     unfinished: bool,
     /// When a checkpoint may be signed again.
@@ -153,31 +151,37 @@ impl<R: Fn(&str)> Clerk<R> {
     }
 
     fn accept(&mut self, jobs: Vec<Job>) {
-        let statements: Vec<_> = jobs.iter().map(|job| job.statement.clone()).collect();
+        let (statements, answers): (Vec<_>, Vec<_>) = jobs
+            .into_iter()
+            .map(|Job { statement, answer }| (statement, answer))
+            .unzip();
         match self.ledger.accept(&statements) {
             Ok(standings) => {
-                for (job, standing) in jobs.into_iter().zip(standings) {
+                for (answer, standing) in answers.into_iter().zip(standings) {
                     let handed = match standing {
                         Registration::Waiting => {
                             self.unfinished = true;
                             let (entered, hears) = oneshot::channel();
-                            let id = job.statement.statement_id();
-                            self.waiting.entry(id).or_default().push(entered);
+                            self.waiting.push(entered);
                             Handed::Waiting(hears)
                         }
                         Registration::Entered(_) => Handed::Entered,
                         Registration::OtherSignature => Handed::OtherSignature,
                     };
                     // Who asked may have gone; what was accepted stays.
-                    let _ = job.answer.send(handed);
+                    let _ = answer.send(handed);
                 }
             }
             // One statement that cannot be accepted must not keep others out.
-            Err(_) if jobs.len() > 1 => jobs.into_iter().for_each(|job| self.accept(vec![job])),
+            Err(_) if answers.len() > 1 => {
+                for (statement, answer) in statements.into_iter().zip(answers) {
+                    self.accept(vec![Job { statement, answer }]);
+                }
+            }
             Err(error) => {
                 (self.remark)(&error.to_string());
-                for job in jobs {
-                    let _ = job.answer.send(match &error {
+                for answer in answers {
+                    let _ = answer.send(match &error {
                         LedgerError::Busy => Handed::Busy,
                         error => Handed::Failed(error.to_string()),
                     });
@@ -191,7 +195,7 @@ impl<R: Fn(&str)> Clerk<R> {
             Ok(_) => {
                 self.unfinished = false;
                 self.next = Instant::now() + self.pace.every;
-                for entered in self.waiting.drain().flat_map(|(_, waiting)| waiting) {
+                for entered in self.waiting.drain(..) {
                     let _ = entered.send(());
                 }
             }

@@ -8,7 +8,7 @@
 //! ```
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use avouch_cbor::Encoder;
 use avouch_cose::statement::MAX_STATEMENT;
 use avouch_cose::{SigningKey, VerifyingKey};
 use avouch_ledger::{Error as LedgerError, Ledger, Registration};
-use avouch_listen::{Limits, NoBody, Stop, Tls};
+use avouch_listen::{Limits, Listener, NoBody, Stop, Tls};
 use avouch_merkle::{Digest, sha256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -106,7 +106,7 @@ pub struct Rules {
 
 /// A service that listens.
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     tls: Option<Tls>,
     service: Service,
 }
@@ -121,8 +121,7 @@ impl Server {
         log_key: SigningKey,
         rules: Rules,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
+        let listener = Listener::bind(address)?;
         let service = Service {
             registrar: Arc::new(registrar),
             key: log_key.verifying_key(),
@@ -140,7 +139,7 @@ impl Server {
 
     /// The address, with the port that the system chose for port 0.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.listener.address()
     }
 
     /// Serves until it is stopped. `remark` is told of every request, with its status.
@@ -149,27 +148,13 @@ impl Server {
         stop: &Stop,
         remark: impl Fn(u16, &str) + Send + Sync + 'static,
     ) -> io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .max_blocking_threads(BLOCKING)
-            .build()?;
         let service = Service {
             remark: Arc::new(remark),
             ..self.service
         };
-        let served = runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(self.listener)?;
-            let answer =
-                move |request, peer: SocketAddr| service.clone().answer(request, peer.ip());
-            tokio::spawn(avouch_listen::serve_peers(
-                listener, self.tls, LIMITS, answer,
-            ));
-            stop.stopped().await;
-            Ok(())
-        });
-        // What is being written is finished; connections are dropped.
-        runtime.shutdown_timeout(BODY_TIMEOUT);
-        served
+        let answer = move |request, peer: SocketAddr| service.clone().answer(request, peer.ip());
+        let serve = |listener| avouch_listen::serve_peers(listener, self.tls, LIMITS, answer);
+        self.listener.run(BLOCKING, BODY_TIMEOUT, stop, serve)
     }
 }
 

@@ -1,11 +1,11 @@
 //! The witness over HTTP/1.1: one call, everything bounded.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use avouch_listen::{Limits, NoBody, Stop};
+use avouch_listen::{Limits, Listener, NoBody, Stop};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -23,25 +23,26 @@ const LIMITS: Limits = Limits {
 };
 /// How long it may take over the body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests are judged one at a time anyway: the state has one writer.
+const BLOCKING: usize = 1;
 
 /// A witness that listens.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     witness: Witness,
 }
 
 impl Server {
     /// Listens on an address.
     pub fn bind(address: SocketAddr, witness: Witness) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
+        let listener = Listener::bind(address)?;
         Ok(Self { listener, witness })
     }
 
     /// The address, with the port that the system chose for port 0.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.listener.address()
     }
 
     /// Serves until it is stopped. `remark` is told of every request, with its status.
@@ -50,25 +51,13 @@ impl Server {
         stop: &Stop,
         remark: impl Fn(u16, &str) + Send + Sync + 'static,
     ) -> io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            // Requests are judged one at a time anyway: the state has one writer.
-            .max_blocking_threads(1)
-            .build()?;
         let service = Service {
             witness: Arc::new(Mutex::new(self.witness)),
             remark: Arc::new(remark),
         };
-        let served = runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(self.listener)?;
-            let answer = move |request| service.clone().answer(request);
-            tokio::spawn(avouch_listen::serve(listener, LIMITS, answer));
-            stop.stopped().await;
-            Ok(())
-        });
-        // What is being written is finished; connections are dropped.
-        runtime.shutdown_timeout(BODY_TIMEOUT);
-        served
+        let answer = move |request| service.clone().answer(request);
+        let serve = |listener| avouch_listen::serve(listener, LIMITS, answer);
+        self.listener.run(BLOCKING, BODY_TIMEOUT, stop, serve)
     }
 }
 

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{ABSENT, FAILS, Global, HOLDS};
-use crate::{output, passphrase};
+use crate::output;
 
 #[derive(Args)]
 pub(crate) struct Split {
@@ -83,13 +83,8 @@ pub(crate) fn split(global: &Global, args: &Split) -> anyhow::Result<u8> {
     let secret = match (&args.name, &args.file) {
         (Some(name), None) => {
             let keys = KeyStore::new(global.home.join("keys"));
-            let phrase = match keys.info(name)?.encrypted {
-                true => Some(passphrase::existing(
-                    global.passphrase_file.as_deref(),
-                    &format!("key {name}"),
-                )?),
-                false => None,
-            };
+            let encrypted = keys.info(name)?.encrypted;
+            let phrase = global.existing_passphrase(encrypted, &format!("key {name}"))?;
             keys.to_secret(name, phrase.as_ref())?
         }
         (None, Some(file)) => avouch::file_secret(file)?,

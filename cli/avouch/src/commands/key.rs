@@ -29,16 +29,8 @@ pub(crate) fn run(global: &Global, args: Key) -> anyhow::Result<u8> {
             encrypt,
         } => {
             let pem = passphrase::read_secret(&file)?;
-            let from = match pem.contains("ENCRYPTED PRIVATE KEY") {
-                true => {
-                    let what = file.display().to_string();
-                    Some(passphrase::existing(
-                        global.passphrase_file.as_deref(),
-                        &what,
-                    )?)
-                }
-                false => None,
-            };
+            let encrypted = pem.contains("ENCRYPTED PRIVATE KEY");
+            let from = global.existing_passphrase(encrypted, &file.display().to_string())?;
             let to = match (encrypt, &from) {
                 (false, _) => None,
                 (true, Some(phrase)) => Some(phrase.clone()),

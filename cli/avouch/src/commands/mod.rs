@@ -124,22 +124,19 @@ impl Global {
 
     fn open_identity(&self, file: &IdentityFile) -> anyhow::Result<Identities> {
         let what = file.path().display().to_string();
-        let passphrase = match file.is_locked() {
-            true => Some(passphrase::existing(
-                self.passphrase_file.as_deref(),
-                &what,
-            )?),
-            false => None,
-        };
+        let passphrase = self.existing_passphrase(file.is_locked(), &what)?;
         Ok(file.open(passphrase.as_ref())?)
     }
 
     /// The passphrase for signing with this key of the home's (the issuer's of today if `None`), if it takes one.
     fn passphrase_for(&self, home: &Home, key: Option<&str>) -> anyhow::Result<Option<Secret>> {
-        match home.needs_passphrase(key)? {
-            true => {
-                passphrase::existing(self.passphrase_file.as_deref(), "the private keys").map(Some)
-            }
+        self.existing_passphrase(home.needs_passphrase(key)?, "the private keys")
+    }
+
+    /// The passphrase of what is encrypted, if it is.
+    fn existing_passphrase(&self, encrypted: bool, what: &str) -> anyhow::Result<Option<Secret>> {
+        match encrypted {
+            true => passphrase::existing(self.passphrase_file.as_deref(), what).map(Some),
             false => Ok(None),
         }
     }

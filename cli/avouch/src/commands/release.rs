@@ -9,7 +9,7 @@ use avouch::{Error, KeyStore, RequestFile, TokenUri};
 use clap::{Args, Subcommand};
 
 use super::{ABSENT, FAILS, Global, HOLDS};
-use crate::{output, passphrase};
+use crate::output;
 
 #[derive(Subcommand)]
 pub(crate) enum Release {
@@ -132,14 +132,7 @@ fn sign(global: &Global, args: &Sign) -> anyhow::Result<u8> {
         RequestFile::read(&args.request).with_context(|| args.request.display().to_string())?;
     let keys = KeyStore::new(global.home.join("keys"));
     let encrypted = !TokenUri::is_uri(&args.key) && keys.info(&args.key)?.encrypted;
-    let phrase = match encrypted {
-        true => {
-            let what = format!("key {}", args.key);
-            let file = global.passphrase_file.as_deref();
-            Some(passphrase::existing(file, &what)?)
-        }
-        false => None,
-    };
+    let phrase = global.existing_passphrase(encrypted, &format!("key {}", args.key))?;
     let key = keys.signer(&args.key, phrase.as_ref())?;
     let agreed = file.sign(&args.officer, key.as_ref())?;
     avouch::write_new(&args.output, agreed.as_bytes())?;

@@ -12,7 +12,7 @@ use avouch_scrapi::{Admission, Pace, Rate, Registrar, Rules, Server, Tls, Tokens
 use clap::Args;
 
 use super::{Global, HOLDS};
-use crate::{output, passphrase};
+use crate::output;
 
 #[derive(Args)]
 pub(crate) struct Serve {
@@ -86,13 +86,7 @@ pub(crate) fn run(global: &Global, args: &Serve) -> anyhow::Result<u8> {
         None => None,
     };
     let keys = home.keys();
-    let secret = match keys.info(LOG_KEY)?.encrypted {
-        true => {
-            let file = global.passphrase_file.as_deref();
-            Some(passphrase::existing(file, "the log's key")?)
-        }
-        false => None,
-    };
+    let secret = global.existing_passphrase(keys.info(LOG_KEY)?.encrypted, "the log's key")?;
     let log_key = keys.open(LOG_KEY, secret.as_ref())?;
     let path = home.ledger_path();
     let pace = Pace {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{ABSENT, FAILS, Global, HOLDS};
 use crate::args::{AskWitnesses, Witness, WitnessServe};
-use crate::{output, passphrase};
+use crate::output;
 
 pub(crate) fn run(global: &Global, command: &Witness) -> anyhow::Result<u8> {
     match command {
@@ -18,14 +18,8 @@ pub(crate) fn run(global: &Global, command: &Witness) -> anyhow::Result<u8> {
 
 fn serve(global: &Global, args: &WitnessServe) -> anyhow::Result<u8> {
     let keys = avouch::KeyStore::new(global.home.join("keys"));
-    let secret = match keys.info(&args.key)?.encrypted {
-        true => {
-            let file = global.passphrase_file.as_deref();
-            let what = format!("the key {:?}", args.key);
-            Some(passphrase::existing(file, &what)?)
-        }
-        false => None,
-    };
+    let what = format!("the key {:?}", args.key);
+    let secret = global.existing_passphrase(keys.info(&args.key)?.encrypted, &what)?;
     let signer = keys.open(&args.key, secret.as_ref())?;
     let name = match &args.name {
         Some(name) => name.clone(),
