@@ -214,6 +214,35 @@ fn the_preset_is_chosen_by_name() {
 }
 
 #[test]
+fn the_chain_is_proven_when_asked() {
+    let world = World::new();
+    let claims = claims("agent-session");
+    let policy = world.policy(&claims, "hiding = true");
+    let without = Path::new("proven/bill-418.avouch");
+    let report = world.verify(0, without, &policy);
+    assert_eq!(report["about"]["proven"][0]["root_and_chain"], false);
+    assert_eq!(report["about"]["root_and_chain_agree"], false);
+    let not_shown = |report: &Value| report["not_shown"].to_string();
+    assert!(not_shown(&report).contains("root-and-chain"));
+
+    let args = ["bill-418", "--claims", &claims, "--chain", "-o", "chained"];
+    world.avouch(0, &[&["prove"], &args[..]].concat());
+    let report = world.verify(0, Path::new("chained/bill-418.avouch"), &policy);
+    assert_eq!(report["about"]["proven"][0]["root_and_chain"], true);
+    assert_eq!(report["about"]["root_and_chain_agree"], true);
+    assert_eq!(report["about"]["shown"]["events"], 0, "nothing is shown");
+    assert!(!not_shown(&report).contains("root-and-chain"));
+
+    // A proof cannot be said to be about more than it is, nor about less. Byte 6 says which.
+    for name in ["proven/bill-418.avouch", "chained/bill-418.avouch"] {
+        let mut bundle = world.read(name);
+        bundle.proofs[0].proof[6] ^= 1;
+        let report = world.verify(1, &world.write(&bundle), &policy);
+        assert_eq!(check(&report, "proofs").0, "fail");
+    }
+}
+
+#[test]
 fn what_is_false_is_not_proven() {
     let world = World::new();
     let strict = claims("agent-session-strict");

@@ -55,13 +55,14 @@ fn peak() -> f64 {
         / 1024.0
 }
 
-fn ours(size: u64, preset: &str) {
+fn ours(size: u64, preset: &str, chain: bool) {
     let events = support::run(size);
     let public = support::public(&events);
     let start = (cpu(), std::time::Instant::now());
     let preset = avouch_stark::Preset::from_name(preset).unwrap();
     let options = Options {
         preset,
+        chain,
         ..Options::default()
     };
     let proof = prove(&public, &events, options, &mut support::rng(1), |_, _| {}).unwrap();
@@ -75,8 +76,9 @@ fn ours(size: u64, preset: &str) {
     }
     let verifying = (cpu() - start) / f64::from(times) * 1000.0;
     println!(
-        "{:<16} {size:>7} events {segments:>4} segments {proving:>8.2} CPU-s {wall:>8.2} s {memory:>6.0} MiB {:>9} bytes, verified in {verifying:.0} CPU-ms",
+        "{:<16} {size:>7} events {} {segments:>4} segments {proving:>8.2} CPU-s {wall:>8.2} s {memory:>6.0} MiB {:>9} bytes, verified in {verifying:.0} CPU-ms",
         preset.name(),
+        if chain { "and chain" } else { "         " },
         proof.len()
     );
 }
@@ -105,7 +107,8 @@ fn main() {
         .collect();
     let number = |at: usize| arguments.get(at).and_then(|argument| argument.parse().ok());
     match arguments.first().map(String::as_str) {
-        Some("ours") => ours(number(1).unwrap(), &arguments[2]),
+        Some("ours") => ours(number(1).unwrap(), &arguments[2], false),
+        Some("chained") => ours(number(1).unwrap(), &arguments[2], true),
         Some("peer") => peer(number(1).unwrap() as usize, &arguments[2]),
         _ => {
             let asked = arguments
@@ -121,7 +124,8 @@ fn main() {
     }
 }
 
-/// Every size under the default preset, and the last of them under the others too.
+/// Every size under the default preset, without and with the chain, and the last of them under the
+/// others too.
 fn compare(sizes: &[u64]) {
     let run = |what: &str, number: u64, preset: &str| {
         let this = std::env::current_exe().unwrap();
@@ -137,6 +141,9 @@ fn compare(sizes: &[u64]) {
             &sizes[sizes.len() - 1..]
         } {
             run("ours", size, preset.name());
+            if all {
+                run("chained", size, preset.name());
+            }
             // A run's tree hashes four blocks for each event.
             let compressions = (4 * size).next_power_of_two().max(256);
             if compressions <= 4096 {

@@ -33,11 +33,19 @@ pub enum Blinded {
     Events,
     /// The boundary.
     Boundary,
+    /// The chain.
+    Chain,
 }
 
 impl Blinded {
     /// Every one.
-    pub const ALL: [Self; 4] = [Self::Sha, Self::Tree, Self::Events, Self::Boundary];
+    pub const ALL: [Self; 5] = [
+        Self::Sha,
+        Self::Tree,
+        Self::Events,
+        Self::Boundary,
+        Self::Chain,
+    ];
 }
 
 fn tuple<AB: AirBuilder>(values: &[AB::Var], table: Blinded) -> Vec<AB::Expr> {

@@ -56,7 +56,7 @@ pub(crate) const COMMITMENT: &str = "commitment";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BoundaryAir {
     slots: usize,
-    sides: [bool; 2],
+    pub(crate) sides: [bool; 2],
 }
 
 impl BoundaryAir {
@@ -138,8 +138,7 @@ impl BoundaryAir {
         if data == 1 {
             builder.assert_zero(row[IS_REST]);
         }
-        for (lane, bytes) in DOMAIN.chunks_exact(2).enumerate() {
-            let limb = u16::from_be_bytes([bytes[0], bytes[1]]);
+        for (lane, limb) in bus::limbs(DOMAIN).enumerate() {
             builder.assert_zero(row[IS_HEAD] * (row[MESSAGE + lane] - AB::Expr::from_u16(limb)));
         }
         for (lane, limb) in self.padding().into_iter().enumerate() {
@@ -198,8 +197,7 @@ pub(crate) fn commitment_fields<E: PrimeCharacteristicRing>(
     digest: &Digest,
 ) -> Vec<E> {
     let mut fields = alloc::vec![E::from_usize(side)];
-    let limbs = digest.as_bytes().chunks_exact(2);
-    fields.extend(limbs.map(|bytes| E::from_u16(u16::from_be_bytes([bytes[0], bytes[1]]))));
+    fields.extend(bus::limbs(digest.as_bytes()).map(E::from_u16));
     fields
 }
 
@@ -233,18 +231,12 @@ mod filling {
             let digest = sha256(&[&bytes]);
             Self { bytes, digest }
         }
-
-        fn limbs(&self) -> impl Iterator<Item = u16> {
-            self.bytes
-                .chunks_exact(2)
-                .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
-        }
     }
 
     impl BoundaryAir {
         /// A side's whole message as limbs, block by block.
         fn blocks_of(&self, opening: &Opening) -> Vec<[u32; BLOCK_LIMBS]> {
-            let limbs: Vec<u32> = opening.limbs().map(u32::from).collect();
+            let limbs: Vec<u32> = bus::limbs(&opening.bytes).map(u32::from).collect();
             let mut blocks: Vec<[u32; BLOCK_LIMBS]> = Vec::new();
             for block in limbs.chunks_exact(BLOCK_LIMBS) {
                 blocks.push(core::array::from_fn(|lane| block[lane]));
@@ -292,9 +284,8 @@ mod filling {
                     row[SIDE] = Val::from_usize(side);
                     row[BLOCK] = Val::from_usize(block);
                     if kind == IS_END {
-                        for (i, bytes) in opening.digest.as_bytes().chunks_exact(2).enumerate() {
-                            row[DIGEST + i] =
-                                Val::from_u16(u16::from_be_bytes([bytes[0], bytes[1]]));
+                        for (i, limb) in bus::limbs(opening.digest.as_bytes()).enumerate() {
+                            row[DIGEST + i] = Val::from_u16(limb);
                         }
                     }
                 }

@@ -16,7 +16,9 @@
 //! | [`RANGE8`] | value | events, boundary: as often as they like | range (a lookup table of 0..=255) |
 //! | [`NODE`] | first leaf, number of leaves, the 16 limbs of the digest | tree, once for each node | tree (a parent, for each child), the public inputs (each exported node) |
 //! | [`SHA`] | message id, tag, 18 limbs: see `sha` | sha | tree, boundary |
-//! | [`BOUNDARY`] | side (0 incoming, 1 outgoing), slot, 16-bit value | events, once for each slot of a side that is not fixed | boundary |
+//! | [`BOUNDARY`] | side (0 incoming, 1 outgoing), slot, 16-bit value | events and chain, once for each slot of a side that is not fixed | boundary |
+//! | [`EVENT`] | index, then the header's 40 limbs and the body's 16 | tree, once for each leaf, where the chain is proven too | chain |
+//! | [`LINK`] | index, the 16 limbs of the chain value before that event | chain, the public inputs | chain, the public inputs |
 //! | [`GATE`] | claim's index, gate's seq, subject's 8 limbs | events | events |
 //!
 //! # What a table may take for granted
@@ -29,7 +31,8 @@
 //!   one bus share an auxiliary column while the degree allows it.
 //! - Values on [`BOUNDARY`] are *made* 16-bit by the boundary table's message, which hashes them. The
 //!   slots of a side are 0..`events::EventsAir::boundary_len()`, fixed by the claims alone, and hold
-//!   whatever the next segment's events table must know: registers, gates, the last header's time.
+//!   whatever the next segment's events table must know: registers, gates, the last header's time. The
+//!   chain value follows them where the chain is proven too.
 //!
 //! # For the events table
 //! Tuples and multiplicities may read main columns of this and the next row, and constants,
@@ -53,6 +56,10 @@ pub const NODE: &str = "node";
 pub const SHA: &str = "sha";
 /// The claim state at a segment's two sides.
 pub const BOUNDARY: &str = "boundary";
+/// Whole events: the tree's leaves send, the chain receives.
+pub(crate) const EVENT: &str = "event";
+/// Chain values, by the index of the event that they stand before.
+pub(crate) const LINK: &str = "link";
 /// Approvals that matching events use: within the events table.
 pub const GATE: &str = "gate";
 
@@ -72,6 +79,13 @@ pub const MIN_ROWS: usize = 256;
 pub const fn rows_for(used: usize) -> usize {
     let rows = used.next_power_of_two();
     if rows < MIN_ROWS { MIN_ROWS } else { rows }
+}
+
+/// Bytes as 16-bit limbs, big-endian.
+pub(crate) fn limbs(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
 }
 
 /// How often each byte is sent on [`RANGE8`]: trace generators count, the range table answers.

@@ -40,6 +40,9 @@ pub enum Error {
     /// The events do not have the root that the statement names.
     #[error("the events are not those that the statement's root commits to")]
     NotTheRoot,
+    /// The events do not lead from the statement's chain start to its head.
+    #[error("the events do not lead from the statement's chain start to its chain head")]
+    NotTheChain,
     /// The options make no sense.
     #[error("segments of {0} events: {min} to {max} are possible", min = crate::MIN_SEGMENT, max = crate::MAX_SEGMENT)]
     SegmentSize(u64),

@@ -5,27 +5,19 @@ use alloc::vec::Vec;
 use std::sync::OnceLock;
 
 use avouch_claims::{Claim, Claims};
-use avouch_merkle::{Digest, root};
+use avouch_merkle::Digest;
 use avouch_trace::Event;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-use crate::lies::{claims, rng, run};
+use crate::lies::{public, rng, run};
 use crate::proof::{Proof, SegmentProof};
 use crate::{Error, Options, Preset, Public, prove, verify};
-
-fn public(events: &[Event]) -> Public {
-    Public {
-        statement_id: [7; 32],
-        root: root(events.iter().map(Event::leaf)),
-        size: events.len() as u64,
-        claims: claims(),
-    }
-}
 
 const QUICK: Options = Options {
     preset: Preset::Quick,
     segment: Some(256),
+    chain: false,
 };
 
 fn whole() -> (Public, Vec<u8>) {
@@ -53,9 +45,75 @@ fn segmented() -> (Public, Vec<u8>) {
     PROVEN.get_or_init(make).clone()
 }
 
+/// The same with the chain.
+fn chained() -> (Public, Vec<u8>) {
+    static PROVEN: OnceLock<(Public, Vec<u8>)> = OnceLock::new();
+    let make = || {
+        let events = run(300);
+        let public = public(&events);
+        let chained = Options {
+            chain: true,
+            ..QUICK
+        };
+        let proof = prove(&public, &events, chained, &mut rng(), |_, _| {}).unwrap();
+        let verified = verify(&public, &proof).unwrap();
+        assert!(verified.chain && verified.segments == 2);
+        (public, proof)
+    };
+    PROVEN.get_or_init(make).clone()
+}
+
+#[test]
+fn a_proof_about_the_chain_is_about_this_chain() {
+    let (public, proof) = chained();
+    for spoil in [
+        (|public| public.chain_start.0[0] ^= 1) as fn(&mut Public),
+        |public| public.chain_head.0[31] ^= 128,
+        |public| core::mem::swap(&mut public.chain_start, &mut public.chain_head),
+    ] {
+        let mut other = public.clone();
+        spoil(&mut other);
+        assert!(matches!(verify(&other, &proof), Err(Error::Refused { .. })));
+        // One that is not about the chain holds whatever the chain is, and says so.
+        let (mut other, proof) = whole();
+        spoil(&mut other);
+        assert!(!verify(&other, &proof).unwrap().chain);
+    }
+}
+
+#[test]
+fn what_a_proof_is_about_cannot_be_changed() {
+    for (public, mut proof) in [whole(), chained()] {
+        proof[6] ^= 1;
+        assert!(matches!(
+            verify(&public, &proof),
+            Err(Error::Refused { .. })
+        ));
+        proof[6] = 2;
+        assert!(matches!(
+            verify(&public, &proof),
+            Err(Error::Malformed { at: 6, .. })
+        ));
+    }
+}
+
+#[test]
+fn events_of_another_chain_are_not_proven() {
+    let events = run(5);
+    let mut public = public(&events);
+    public.chain_start.0[0] ^= 1;
+    let chained = Options {
+        chain: true,
+        ..QUICK
+    };
+    let refused = prove(&public, &events, chained, &mut rng(), |_, _| {});
+    assert!(matches!(refused, Err(Error::NotTheChain)));
+    prove(&public, &events, QUICK, &mut rng(), |_, _| {}).unwrap();
+}
+
 #[test]
 fn a_proof_for_another_statement_root_size_or_claims_is_refused() {
-    for (public, proof) in [whole(), segmented()] {
+    for (public, proof) in [whole(), segmented(), chained()] {
         let mut other = public.clone();
         other.statement_id[31] ^= 1;
         assert!(matches!(verify(&other, &proof), Err(Error::Refused { .. })));
@@ -112,7 +170,7 @@ fn a_truncated_or_lengthened_proof_is_refused() {
     ));
     // Nor does it help to call the byte a part of the batch.
     let decoded = Proof::decode(&public, &proof).unwrap();
-    let mut forged = Proof::begin(Preset::Quick, 5);
+    let mut forged = Proof::begin(Preset::Quick, decoded.chain, 5);
     for part in decoded.segments {
         let batch = [&part.batch[..], &[0]].concat();
         SegmentProof { batch, ..part }.encode(&mut forged);
@@ -142,12 +200,18 @@ fn a_proof_with_any_bit_flipped_is_refused() {
 
 #[test]
 fn segments_that_are_swapped_repeated_or_of_another_proof_are_refused() {
-    let (public, proof) = segmented();
-    let parts = || Proof::decode(&public, &proof).unwrap().segments;
+    for (public, proof) in [segmented(), chained()] {
+        segments_belong_together(&public, &proof);
+    }
+}
+
+fn segments_belong_together(public: &Public, proof: &[u8]) {
+    let chain = verify(public, proof).unwrap().chain;
+    let parts = || Proof::decode(public, proof).unwrap().segments;
     let refused = |parts: Vec<SegmentProof>| {
-        let mut forged = Proof::begin(Preset::Quick, 256);
+        let mut forged = Proof::begin(Preset::Quick, chain, 256);
         parts.iter().for_each(|part| part.encode(&mut forged));
-        verify(&public, &forged).is_err()
+        verify(public, &forged).is_err()
     };
     assert!(!refused(parts()));
     let mut swapped = parts();
@@ -169,16 +233,17 @@ fn segments_that_are_swapped_repeated_or_of_another_proof_are_refused() {
     other[0].outgoing = Some(Digest([1; 32]));
     assert!(refused(other));
     // The same run, proven again: each segment is right, but it starts from another commitment.
+    let options = Options { chain, ..QUICK };
     let again = prove(
-        &public,
+        public,
         &run(300),
-        QUICK,
+        options,
         &mut ChaCha20Rng::from_seed([1; 32]),
         |_, _| {},
     )
     .unwrap();
     let mut mixed = parts();
-    mixed[1] = Proof::decode(&public, &again).unwrap().segments.remove(1);
+    mixed[1] = Proof::decode(public, &again).unwrap().segments.remove(1);
     assert!(refused(mixed));
 }
 
@@ -187,7 +252,7 @@ fn other_segment_lengths_are_refused() {
     let (public, proof) = segmented();
     for length in [0_u32, 1, 255, 257, 300, 301, 4096, u32::MAX] {
         let mut forged = proof.clone();
-        forged[6..10].copy_from_slice(&length.to_be_bytes());
+        forged[7..11].copy_from_slice(&length.to_be_bytes());
         assert!(verify(&public, &forged).is_err(), "segments of {length}");
     }
 }

@@ -1,7 +1,8 @@
 //! The hub: the table of bytes, what everybody may know, and the blinding of all other tables.
 //!
 //! Its 256 rows hold the bytes 0..=255 and how often each was sent. Its first row also receives the
-//! nodes that the proof shows and the commitments at its sides, which the verifier puts into the constraints as constants.
+//! nodes that the proof shows and the commitments at its sides, and sends and receives the chain's ends:
+//! constants, which the verifier puts into the constraints.
 
 use alloc::vec::Vec;
 
@@ -16,6 +17,7 @@ use crate::Val;
 use crate::blind::{self, Blinded};
 use crate::boundary::{COMMITMENT, commitment_fields};
 use crate::bus;
+use crate::chain::link_fields;
 use crate::tree::Span;
 
 /// The byte.
@@ -38,15 +40,22 @@ pub(crate) struct HubAir {
     pub(crate) exports: Vec<(Span, Digest)>,
     /// The commitments at the segment's two sides.
     pub(crate) commitments: [Option<Digest>; 2],
+    /// Whether the chain is proven too.
+    pub(crate) chain: bool,
+    /// The public ends of the chain that are in this segment: the index that each stands before.
+    pub(crate) ends: [Option<(u64, Digest)>; 2],
 }
 
 impl HubAir {
     /// The tables that there are beside the hub.
     fn tables(&self) -> impl Iterator<Item = Blinded> {
         let boundary = self.commitments.iter().any(Option::is_some);
-        Blinded::ALL
-            .into_iter()
-            .filter(move |&table| table != Blinded::Boundary || boundary)
+        let chain = self.chain;
+        Blinded::ALL.into_iter().filter(move |table| match table {
+            Blinded::Boundary => boundary,
+            Blinded::Chain => chain,
+            _ => true,
+        })
     }
 }
 
@@ -75,10 +84,7 @@ impl<AB: InteractionBuilder<F = Val>> Air<AB> for HubAir {
                 AB::Expr::from_u64(span.first),
                 AB::Expr::from_u64(span.count)
             ];
-            let limbs = digest.as_bytes().chunks_exact(2);
-            fields.extend(
-                limbs.map(|bytes| AB::Expr::from_u16(u16::from_be_bytes([bytes[0], bytes[1]]))),
-            );
+            fields.extend(bus::limbs(digest.as_bytes()).map(AB::Expr::from_u16));
             let once = -Count::bounded(row[IS_FIRST].into(), 1);
             builder.push_interaction(bus::NODE, fields, once);
         }
@@ -90,6 +96,12 @@ impl<AB: InteractionBuilder<F = Val>> Air<AB> for HubAir {
                     commitment_fields::<AB::Expr>(side, digest),
                     once,
                 );
+            }
+        }
+        let once = || Count::bounded(row[IS_FIRST].into(), 1);
+        for (end, count) in self.ends.iter().zip([once(), -once()]) {
+            if let Some((index, value)) = end {
+                builder.push_interaction(bus::LINK, link_fields::<AB::Expr>(*index, value), count);
             }
         }
         for table in self.tables() {

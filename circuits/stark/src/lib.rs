@@ -1,7 +1,7 @@
 //! Claims about a trace, proven in zero knowledge against its real SHA-256 root.
 //!
 //! A proof says: "the RFC 9162 root R of size N commits to N well-formed headers, in order, for
-//! which these claims hold". Public are the statement id, R, N, the claims and the preset, and
+//! which these claims hold", and, when asked, that the agent's chain is over the same events. Public are the statement id, R, N, the claims and the preset, and
 //! nothing else. It is a batch of tables ("AIRs"), joined by the buses of [`bus`], under Plonky3's
 //! hiding FRI.
 //!
@@ -17,6 +17,7 @@ extern crate alloc;
 pub mod blind;
 mod boundary;
 pub mod bus;
+mod chain;
 mod config;
 mod error;
 pub mod events;

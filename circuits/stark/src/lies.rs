@@ -11,9 +11,9 @@ use std::eprintln;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use avouch_claims::{Claim, Claims};
-use avouch_merkle::{Digest, hash_leaf};
+use avouch_merkle::{Digest, hash_leaf, root};
 use avouch_trace::{Decision, Event, Flags, Header, Kind, NameId};
-use p3_field::PrimeCharacteristicRing;
+use p3_field::{Field, PrimeCharacteristicRing};
 use p3_matrix::dense::RowMajorMatrix;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -21,11 +21,13 @@ use rand_core::SeedableRng;
 use crate::Val;
 use crate::blind::Blinded;
 use crate::boundary::Opening;
+use crate::chain::{self, Chain};
 use crate::events::{EventsAir, Segment};
 use crate::preset::Preset;
-use crate::prove::{blindings, prove_segment, traces};
+use crate::prove::{blindings, prove_segment, slots, traces};
 use crate::segment::Layout;
 use crate::sha::columns as sha;
+use crate::statement::{Part, Public};
 use crate::tree::air as tree;
 use crate::tree::{Tree, exported};
 use crate::verify::verify_segment;
@@ -65,6 +67,21 @@ pub(crate) fn claims() -> Claims {
     Claims::new([Claim::Spend { max: 1_000_000 }, Claim::Halt]).unwrap()
 }
 
+/// What everybody knows about such a run.
+pub(crate) fn public(events: &[Event]) -> Public {
+    let chain_start = Digest([3; 32]);
+    Public {
+        statement_id: [7; 32],
+        root: root(events.iter().map(Event::leaf)),
+        size: events.len() as u64,
+        chain_start,
+        chain_head: events
+            .iter()
+            .fold(chain_start, |value, event| event.chain(&value)),
+        claims: claims(),
+    }
+}
+
 /// What an honest prover would prove, to be spoiled.
 struct Case {
     layout: Layout,
@@ -72,42 +89,58 @@ struct Case {
 }
 
 impl Case {
-    /// The segment's events, of a run of `size`, with the tree that `tree` makes of them.
-    fn with(segment: Segment, tree: impl Fn(&[Event]) -> Tree) -> Self {
+    /// The segment's events, of a run of `size`, with the tree that `tree` makes of them, and the
+    /// chain if that is to be proven too.
+    fn with(segment: Segment, chain: bool, tree: impl Fn(&[Event]) -> Tree) -> Self {
         let mut rng = rng();
-        let events = &run(segment.size)[segment.range()];
+        let events = &run(segment.size)[..];
+        let public = public(events);
+        let before = Chain::new(public.chain_start, 0, &events[..segment.first as usize]);
+        let events = &events[segment.range()];
+        let linked = chain.then(|| Chain::new(before.head(), segment.first, events));
+        let before = chain.then_some(&before);
         let headers: Vec<Header> = events.iter().map(|event| event.header().unwrap()).collect();
         let tree = tree(events);
-        let air = EventsAir::new(&claims(), segment).unwrap();
+        let air = EventsAir::new(&public.claims, segment).unwrap();
         let blinding = blindings(&mut rng);
         let start = air.start();
         let witness = air
             .witness(&headers, &start, &blinding[Blinded::Events as usize])
             .unwrap();
-        let before = (!segment.is_first()).then(|| Opening::new(&air.slots(&start), &mut rng));
-        let after =
-            (!segment.is_last()).then(|| Opening::new(&air.slots(&witness.after), &mut rng));
-        let openings = [before, after];
+        let before = (!segment.is_first()).then(|| slots(&air, &start, before));
+        let after = (!segment.is_last()).then(|| slots(&air, &witness.after, linked.as_ref()));
+        let openings =
+            [before, after].map(|slots| slots.map(|slots| Opening::new(&slots, &mut rng)));
         let boundaries = openings
             .each_ref()
             .map(|opening| opening.as_ref().map(|o| o.digest));
-        let layout = Layout::new(&claims(), segment, &tree.exports, boundaries).unwrap();
-        let traces = traces(&layout, &tree, witness, &openings, &blinding);
+        let part = Part {
+            index: 0,
+            segments: 1,
+            segment,
+            exports: &tree.exports,
+            boundaries,
+            chain,
+        };
+        let layout = Layout::new(&public, &part).unwrap();
+        let linked = linked.as_ref();
+        let traces = traces(&layout, &tree, linked, witness, &openings, &blinding);
         Self { layout, traces }
     }
 
-    fn of(segment: Segment) -> Self {
-        Self::with(segment, |events| {
+    fn of(segment: Segment, chain: bool) -> Self {
+        Self::with(segment, chain, |events| {
             Tree::new(&exported(&segment), segment.first, events)
         })
     }
 
     fn small() -> Self {
-        Self::of(Segment {
-            first: 0,
-            count: 5,
-            size: 5,
-        })
+        Self::of(SMALL, false)
+    }
+
+    /// With the chain.
+    fn chained() -> Self {
+        Self::of(SMALL, true)
     }
 
     /// Proves the tables as they are, and verifies.
@@ -133,6 +166,12 @@ impl Case {
         &mut self.traces[table].values[row * width + column]
     }
 }
+
+const SMALL: Segment = Segment {
+    first: 0,
+    count: 5,
+    size: 5,
+};
 
 const UNPROVEN: &str = "the prover itself panics";
 
@@ -359,8 +398,9 @@ fn a_tree_of_another_shape_is_refused() {
         count: 3,
         size: 3,
     };
-    assert_eq!(Case::of(segment).judged(), Ok(()));
-    assert!(Case::with(segment, Tree::lopsided).judged().is_err());
+    assert_eq!(Case::of(segment, false).judged(), Ok(()));
+    let lopsided = Case::with(segment, false, Tree::lopsided);
+    assert!(lopsided.judged().is_err());
 }
 
 #[test]
@@ -392,21 +432,25 @@ fn lies_in_the_hub_and_about_events_are_refused() {
 
 /// A run's last segment: it has one boundary, and few rows.
 fn last() -> Case {
-    Case::of(Segment {
-        first: 256,
-        count: 5,
-        size: 261,
-    })
+    Case::of(LAST, false)
 }
+
+const LAST: Segment = Segment {
+    first: 256,
+    count: 5,
+    size: 261,
+};
 
 /// A segment in the middle, with two.
 fn middle() -> Case {
-    Case::of(Segment {
-        first: 256,
-        count: 255,
-        size: 1000,
-    })
+    Case::of(MIDDLE, false)
 }
+
+const MIDDLE: Segment = Segment {
+    first: 256,
+    count: 255,
+    size: 1000,
+};
 
 #[test]
 fn lies_at_a_boundary_are_refused() {
@@ -448,10 +492,152 @@ fn a_commitment_to_another_state_is_refused() {
 }
 
 #[test]
+fn lies_about_the_chain_are_refused() {
+    /// The table of a run without boundaries, and an event in it.
+    const CHAIN: usize = 4;
+    const ROW: usize = 2;
+    let mut suite = Suite::new(Case::chained);
+    for (name, row, column) in [
+        ("the value before", ROW, chain::BEFORE + 3),
+        ("the value before the first", 0, chain::BEFORE + 3),
+        ("the last byte", ROW, chain::LAST_BYTE),
+        ("a bit of it", ROW, chain::LAST_BITS + 3),
+        ("the header's first limb", ROW, chain::HEADER),
+        ("a limb in the second block", ROW, chain::HEADER + 20),
+        ("the body's first limb", ROW, chain::BODY),
+        ("the body's last limb", ROW, chain::BODY + 15),
+        ("the value after", ROW, chain::AFTER + 9),
+        ("the value after the last", 4, chain::AFTER + 9),
+        ("the index", ROW, chain::INDEX),
+        ("the message", ROW, chain::ID),
+        ("an event that is none", ROW, chain::REAL),
+        ("padding that is an event", 200, chain::REAL),
+        ("the last row is an event", 255, chain::REAL),
+        ("a side that there is not", 0, chain::AT_SIDE[0]),
+        ("the other side", 4, chain::AT_SIDE[1]),
+    ] {
+        suite.bump(name, CHAIN, row, column);
+    }
+    suite.lie("two events have changed places", |case| {
+        let (one, two) = (1, 2);
+        for column in (chain::HEADER..chain::AFTER).chain([chain::INDEX]) {
+            let (a, b) = (
+                *case.cell(CHAIN, one, column),
+                *case.cell(CHAIN, two, column),
+            );
+            *case.cell(CHAIN, one, column) = b;
+            *case.cell(CHAIN, two, column) = a;
+        }
+    });
+    suite.lie("an event is left out", |case| {
+        *case.cell(CHAIN, ROW, chain::REAL) = Val::ZERO;
+    });
+    suite.lie("an event is there twice", |case| {
+        let width = case.traces[CHAIN].width;
+        let row = case.traces[CHAIN].values[width..2 * width].to_vec();
+        case.traces[CHAIN].values[200 * width..201 * width].copy_from_slice(&row);
+    });
+    suite.lie("its flag is two", |case| {
+        *case.cell(CHAIN, ROW, chain::REAL) = Val::TWO;
+    });
+    // 0x82 less one and the byte more by 1/256: the limb is the same, and the byte is none.
+    suite.lie("a last byte that is no byte", |case| {
+        *case.cell(CHAIN, ROW, chain::LAST_BYTE) += Val::from_u32(256).inverse();
+    });
+    suite.lie("the message is packed like two digests", |case| {
+        // The chain's messages come after the tree's nine.
+        let first = (9 * 2 + 3 * ROW) * 8;
+        for row in first..first + 8 {
+            *case.cell(SHA, row, sha::FMT_HI) = Val::ONE;
+        }
+    });
+    suite.report("the chain table");
+}
+
+/// The chain of other events, or from another value, each right in itself.
+#[test]
+fn a_chain_that_is_not_the_roots_is_refused() {
+    let other = |spoil: fn(&mut Vec<Event>, &mut Digest)| {
+        let (mut events, mut start) = (run(5), public(&run(5)).chain_start);
+        let honest = Case::chained();
+        spoil(&mut events, &mut start);
+        let linked = Chain::new(start, 0, &events);
+        let mut case = Case::chained();
+        let crate::table::Table::Hub(hub) = &mut case.layout.airs[HUB] else {
+            panic!("the hub");
+        };
+        // Even if its ends were what the statement says.
+        hub.ends = [Some((0, start)), Some((5, linked.head()))];
+        let crate::table::Table::Chain(air) = case.layout.airs[4] else {
+            panic!("the chain");
+        };
+        let blinding = blindings(&mut rng());
+        let segment = SMALL;
+        let tree = Tree::new(&exported(&segment), 0, &run(5));
+        let messages: Vec<_> = tree.messages().chain(linked.messages()).collect();
+        let rows = case.layout.heights.clone();
+        case.traces[SHA] =
+            crate::sha::trace(&messages, rows[SHA], &blinding[Blinded::Sha as usize]).0;
+        case.traces[4] = linked.trace(&air, 9, rows[4], &blinding[Blinded::Chain as usize]);
+        (honest, case)
+    };
+    let (_, same) = other(|_, _| {});
+    assert_eq!(same.judged(), Ok(()), "what this test builds is accepted");
+    for spoil in [
+        (|events, _| events[3].body.0[7] ^= 1) as fn(&mut Vec<Event>, &mut Digest),
+        |events, _| events[2].header[30] ^= 1,
+        |events, _| events.swap(1, 2),
+    ] {
+        assert!(other(spoil).1.judged().is_err());
+    }
+    // From another start it is another chain, and right about it: the hub's constants decide.
+    let (honest, case) = other(|_, start| start.0[0] ^= 1);
+    assert_eq!(case.judged(), Ok(()));
+    let mut forged = case;
+    forged.layout = honest.layout;
+    assert!(forged.judged().is_err());
+}
+
+#[test]
+fn lies_about_the_chain_at_a_boundary_are_refused() {
+    const BOUNDARY: usize = 4;
+    const CHAIN: usize = 5;
+    let mut suite = Suite::new(|| Case::of(LAST, true));
+    suite.bump("the value coming in", CHAIN, 0, chain::BEFORE);
+    suite.lie("another event begins", |case| {
+        *case.cell(CHAIN, 0, chain::AT_SIDE[0]) = Val::ZERO;
+        *case.cell(CHAIN, 1, chain::AT_SIDE[0]) = Val::ONE;
+    });
+    suite.lie("two events begin", |case| {
+        *case.cell(CHAIN, 1, chain::AT_SIDE[0]) = Val::ONE;
+    });
+    suite.lie("padding begins", |case| {
+        *case.cell(CHAIN, 0, chain::AT_SIDE[0]) = Val::ZERO;
+        *case.cell(CHAIN, 200, chain::AT_SIDE[0]) = Val::ONE;
+    });
+    suite.lie("a commitment to another value", |case| {
+        let crate::table::Table::Chain(air) = case.layout.airs[CHAIN] else {
+            panic!("the chain");
+        };
+        // Slots follow the first block's 24 limbs of head.
+        let limb = 24 + air.slot;
+        *case.cell(BOUNDARY, limb / 32, limb % 32) += Val::ONE;
+    });
+    suite.report("the chain coming in");
+
+    let mut suite = Suite::new(|| Case::of(MIDDLE, true));
+    suite.bump("the value going out", CHAIN, 254, chain::AFTER);
+    suite.lie("no event ends", |case| {
+        *case.cell(CHAIN, 254, chain::AT_SIDE[1]) = Val::ZERO;
+    });
+    suite.report("the chain going out");
+}
+
+#[test]
 fn tables_of_other_heights_are_refused() {
-    for table in 0..4 {
-        let case = Case::small();
-        let mut higher = Case::small();
+    for table in 0..5 {
+        let case = Case::chained();
+        let mut higher = Case::chained();
         let width = higher.traces[table].width;
         let more = higher.traces[table].values.len();
         higher.layout.heights[table] *= 2;

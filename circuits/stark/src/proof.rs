@@ -5,6 +5,7 @@
 //! | 4 | `avsk` |
 //! | 1 | version, 1 |
 //! | 1 | preset |
+//! | 1 | 1 if the chain is proven too, else 0 |
 //! | 4 | events in each segment but the last, big-endian |
 //! | ... | the segments, in order |
 //!
@@ -29,6 +30,8 @@ const VERSION: u8 = 1;
 /// A proof, its batches still as bytes.
 pub(crate) struct Proof {
     pub(crate) preset: Preset,
+    /// Whether the chain is proven too.
+    pub(crate) chain: bool,
     /// Events of each segment but the last.
     pub(crate) length: u64,
     pub(crate) segments: Vec<SegmentProof>,
@@ -45,10 +48,11 @@ pub(crate) struct SegmentProof {
 impl Proof {
     /// The header of a proof's bytes; segments are appended with `SegmentProof::encode`.
     #[cfg(feature = "prove")]
-    pub(crate) fn begin(preset: Preset, length: u64) -> Vec<u8> {
+    pub(crate) fn begin(preset: Preset, chain: bool, length: u64) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.push(VERSION);
         bytes.push(preset.id());
+        bytes.push(u8::from(chain));
         bytes.extend((length as u32).to_be_bytes());
         bytes
     }
@@ -73,13 +77,23 @@ impl Proof {
         }
         let id = reader.take(1, "a preset")?[0];
         let preset = Preset::from_id(id).ok_or(Error::UnknownPreset(id))?;
+        let chain = match reader.take(1, "whether the chain is proven")? {
+            [0] => false,
+            [1] => true,
+            _ => {
+                return Err(Error::Malformed {
+                    at: 6,
+                    what: "whether the chain is proven",
+                });
+            }
+        };
         let length = u64::from(reader.number()?);
         // A run of one segment has one encoding: its length is the run's.
         let fits = (MIN_SEGMENT..=MAX_SEGMENT).contains(&length) && length < public.size;
         let single = length == public.size && length <= MAX_SEGMENT;
         if !(fits || single) {
             return Err(Error::Malformed {
-                at: 6,
+                at: 7,
                 what: "the length of a segment",
             });
         }
@@ -116,6 +130,7 @@ impl Proof {
         }
         Ok(Self {
             preset,
+            chain,
             length,
             segments: parts,
         })

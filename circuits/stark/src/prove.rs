@@ -13,12 +13,14 @@ use rand_core::CryptoRng;
 
 use crate::blind::{self, Blinded};
 use crate::boundary::{BoundaryAir, Opening};
+use crate::bus;
+use crate::chain::Chain;
 use crate::config::config;
 use crate::error::Error;
-use crate::events::{EventsAir, EventsWitness, Segment};
+use crate::events::{EventsAir, EventsWitness, Memory, Segment};
 use crate::preset::Preset;
 use crate::proof::{Proof, SegmentProof};
-use crate::segment::{Layout, blocks, segments};
+use crate::segment::{Layout, hashed, segments};
 use crate::statement::{Part, Public, transcript};
 use crate::table::Table;
 use crate::tree::{Tree, exported, join};
@@ -30,8 +32,12 @@ pub struct Options {
     /// The parameters.
     pub preset: Preset,
     /// How many events each segment has: more is smaller and faster, and needs more memory. `None`
-    /// is one segment for up to 1,024 events, and as many events as about 1.5 GB allow for more.
+    /// is one segment for up to 1,024 events (585 with the chain), and as many events as about 1.5 GB
+    /// allow for more.
     pub segment: Option<u64>,
+    /// Whether to prove the chain too: that the root's events lead from its start to its head. Takes
+    /// nearly twice the time.
+    pub chain: bool,
 }
 
 impl Default for Options {
@@ -39,13 +45,14 @@ impl Default for Options {
         Self {
             preset: Preset::Proven100,
             segment: None,
+            chain: false,
         }
     }
 }
 
-/// The most events that are proven in one segment unless told.
-const WHOLE: u64 = 1024;
-/// The blocks that a segment of a longer run hashes at most, unless told.
+/// The most blocks that a run of one segment hashes, unless told.
+const WHOLE: usize = 4096;
+/// The most blocks that a segment of a longer run hashes, unless told.
 const BLOCKS: usize = 2048;
 
 impl Options {
@@ -59,14 +66,22 @@ impl Options {
                 Err(Error::SegmentSize(length))
             };
         }
-        if size <= WHOLE {
+        let blocks = |segment: Segment| -> Result<usize, Error> {
+            Ok(hashed(&EventsAir::new(claims, segment)?, self.chain))
+        };
+        let whole = Segment {
+            first: 0,
+            count: size,
+            size,
+        };
+        if size <= MAX_SEGMENT && blocks(whole)? <= WHOLE {
             return Ok(size);
         }
         // As long as all segments stay within the blocks; where they begin decides a little.
         let fits = |length: u64| {
             segments(size, length)
                 .take(64)
-                .all(|segment| blocks(claims, segment).is_ok_and(|blocks| blocks <= BLOCKS))
+                .all(|segment| blocks(segment).is_ok_and(|blocks| blocks <= BLOCKS))
         };
         Ok((MIN_SEGMENT..=512)
             .rev()
@@ -102,23 +117,38 @@ pub fn prove(
     if size != public.size || join(size, &nodes) != Some(public.root) {
         return Err(Error::NotTheRoot);
     }
-    let mut bytes = Proof::begin(options.preset, length);
+    let mut chain = public.chain_start;
+    if options.chain {
+        let head = events
+            .iter()
+            .fold(chain, |value, event| event.chain(&value));
+        if head != public.chain_head {
+            return Err(Error::NotTheChain);
+        }
+    }
+    let mut bytes = Proof::begin(options.preset, options.chain, length);
     let number = segments(size, length).len() as u32;
     let mut memory = None;
     let mut incoming = None;
     for (index, segment) in segments(size, length).enumerate() {
         progress(index as u32, number);
-        let tree = Tree::new(&exported(&segment), segment.first, &events[segment.range()]);
+        let here = &events[segment.range()];
+        let tree = Tree::new(&exported(&segment), segment.first, here);
+        let linked = options
+            .chain
+            .then(|| Chain::new(chain, segment.first, here));
+        chain = linked.as_ref().map_or(chain, Chain::head);
         let air = EventsAir::new(&public.claims, segment)?;
         let start = memory.unwrap_or_else(|| air.start());
         let blinding = blindings(rng);
-        let events = air.witness(
+        let witness = air.witness(
             &headers[segment.range()],
             &start,
             &blinding[Blinded::Events as usize],
         )?;
-        let outgoing = (!segment.is_last()).then(|| Opening::new(&air.slots(&events.after), rng));
-        memory = Some(events.after.clone());
+        let outgoing = (!segment.is_last())
+            .then(|| Opening::new(&slots(&air, &witness.after, linked.as_ref()), rng));
+        memory = Some(witness.after.clone());
         let openings = [incoming, outgoing];
         let boundaries = openings
             .each_ref()
@@ -129,10 +159,18 @@ pub fn prove(
             segment,
             exports: &tree.exports,
             boundaries,
+            chain: options.chain,
         };
         let transcript = transcript(public, options.preset, &part);
-        let layout = Layout::new(&public.claims, segment, &tree.exports, boundaries)?;
-        let traces = traces(&layout, &tree, events, &openings, &blinding);
+        let layout = Layout::new(public, &part)?;
+        let traces = traces(
+            &layout,
+            &tree,
+            linked.as_ref(),
+            witness,
+            &openings,
+            &blinding,
+        );
         let batch = prove_segment(options.preset, transcript, &layout, &traces, rng)?;
         let exports = tree.exports;
         SegmentProof {
@@ -146,6 +184,14 @@ pub fn prove(
     }
     progress(number, number);
     Ok(bytes)
+}
+
+/// What the commitment after a segment is over.
+pub(crate) fn slots(air: &EventsAir, memory: &Memory, chain: Option<&Chain<'_>>) -> Vec<u16> {
+    let mut slots = air.slots(memory);
+    let head = chain.map(Chain::head);
+    slots.extend(head.iter().flat_map(|head| bus::limbs(head.as_bytes())));
+    slots
 }
 
 /// The headers, if they are a well-formed trace for which the claims hold.
@@ -181,6 +227,7 @@ pub(crate) fn blindings(rng: &mut impl CryptoRng) -> Blindings {
 pub(crate) fn traces(
     layout: &Layout,
     tree: &Tree,
+    chain: Option<&Chain<'_>>,
     events: EventsWitness,
     openings: &[Option<Opening>; 2],
     blinding: &Blindings,
@@ -196,7 +243,9 @@ pub(crate) fn traces(
         .flatten()
         .filter_map(|opening| boundary.map(|air| air.message(opening)));
     let first = boundary.map_or(0, BoundaryAir::messages);
-    let messages: Vec<_> = sides.chain(tree.messages()).collect();
+    let mut messages: Vec<_> = sides.chain(tree.messages()).collect();
+    let linked = messages.len();
+    messages.extend(chain.into_iter().flat_map(Chain::messages));
     let mut events_trace = Some(events.trace);
     let tables = layout.airs.iter().zip(&layout.heights);
     let filled = tables.map(|(air, &rows)| match air {
@@ -207,6 +256,10 @@ pub(crate) fn traces(
             .unwrap_or_else(|| RowMajorMatrix::new(Vec::new(), 1)),
         Table::Hub(_) => hub::trace(&events.bytes, blinding),
         Table::Boundary(air) => air.trace(openings, rows, of(Blinded::Boundary)),
+        Table::Chain(air) => chain.map_or_else(
+            || RowMajorMatrix::new(Vec::new(), 1),
+            |chain| chain.trace(air, linked, rows, of(Blinded::Chain)),
+        ),
     });
     filled.collect()
 }

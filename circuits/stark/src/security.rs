@@ -37,7 +37,7 @@ const OPENINGS: usize = 1 << 16;
 const CONSTRAINTS: usize = 1 << 20;
 /// The most messages that all tables' rows send or receive, and the longest of them.
 const MESSAGES: usize = 1 << 13;
-const MESSAGE_LEN: usize = 48;
+const MESSAGE_LEN: usize = 64;
 /// Coordinates of the challenge field, and its size in whole bits.
 const DIMENSION: usize = 5;
 const FIELD_BITS: usize = 154;

@@ -2,15 +2,15 @@
 
 use alloc::vec::Vec;
 
-use avouch_claims::Claims;
-use avouch_merkle::Digest;
 use p3_util::log2_strict_usize;
 
 use crate::boundary::BoundaryAir;
-use crate::bus::rows_for;
+use crate::bus::{DIGEST_LIMBS, rows_for};
+use crate::chain::{self, ChainAir};
 use crate::events::{EventsAir, Segment, SegmentError};
 use crate::hub::{self, HubAir};
 use crate::sha::{ROWS_OF_A_BLOCK, ShaAir};
+use crate::statement::{Part, Public};
 use crate::table::Table;
 use crate::tree::{self, TreeAir, exported};
 
@@ -21,42 +21,45 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The layout for a segment whose exported nodes have these digests, and whose sides have these
-    /// commitments where they are no end of the run.
-    pub(crate) fn new(
-        claims: &Claims,
-        segment: Segment,
-        exports: &[Digest],
-        boundaries: [Option<Digest>; 2],
-    ) -> Result<Self, SegmentError> {
+    /// The layout for this part of what is public.
+    pub(crate) fn new(public: &Public, part: &Part<'_>) -> Result<Self, SegmentError> {
+        let (segment, chain) = (part.segment, part.chain);
         let spans = exported(&segment);
         let nodes = tree::rows(&spans);
-        let events = EventsAir::new(claims, segment)?;
-        let sides = boundaries.map(|digest| digest.is_some());
-        let boundary = sides
-            .contains(&true)
-            .then(|| BoundaryAir::new(events.boundary_len(), sides));
-        let hub = HubAir {
-            exports: spans.iter().copied().zip(exports.iter().copied()).collect(),
-            commitments: boundaries,
+        let events = EventsAir::new(&public.claims, segment)?;
+        let boundary = boundary(&events, chain);
+        let linked = ChainAir {
+            slot: events.boundary_len(),
+            sides: boundary.sides,
         };
-        let mut airs = Vec::from([
-            Table::Sha(ShaAir),
-            Table::Tree(TreeAir),
-            Table::Events(events),
-            Table::Hub(hub),
+        let ends = [
+            (segment.is_first(), 0, public.chain_start),
+            (segment.is_last(), segment.size, public.chain_head),
+        ];
+        let hub = HubAir {
+            exports: spans
+                .into_iter()
+                .zip(part.exports.iter().copied())
+                .collect(),
+            commitments: part.boundaries,
+            chain,
+            ends: ends.map(|(here, index, value)| (chain && here).then_some((index, value))),
+        };
+        let mut tables = Vec::from([
+            (Table::Sha(ShaAir), ROWS_OF_A_BLOCK * hashed(&events, chain)),
+            (Table::Tree(TreeAir { chain }), nodes),
+            (Table::Events(events), segment.count as usize),
+            (Table::Hub(hub), hub::ROWS),
         ]);
-        let hashed = boundary.map_or(0, |air| air.messages() * air.blocks());
-        let mut heights = Vec::from([
-            rows_for((2 * nodes + hashed) * ROWS_OF_A_BLOCK),
-            rows_for(nodes),
-            rows_for(segment.count as usize),
-            hub::ROWS,
-        ]);
-        if let Some(air) = boundary {
-            airs.push(Table::Boundary(air));
-            heights.push(rows_for(hashed));
+        if boundary.messages() > 0 {
+            let rows = boundary.messages() * boundary.blocks();
+            tables.push((Table::Boundary(boundary), rows));
         }
+        if chain {
+            tables.push((Table::Chain(linked), segment.count as usize));
+        }
+        let (airs, used): (_, Vec<usize>) = tables.into_iter().unzip();
+        let heights = used.into_iter().map(rows_for).collect();
         Ok(Self { airs, heights })
     }
 
@@ -69,13 +72,21 @@ impl Layout {
     }
 }
 
+/// The commitments' table, which a run of one segment has no need of.
+fn boundary(events: &EventsAir, chain: bool) -> BoundaryAir {
+    let segment = events.segment();
+    let slots = events.boundary_len() + if chain { DIGEST_LIMBS } else { 0 };
+    BoundaryAir::new(slots, [!segment.is_first(), !segment.is_last()])
+}
+
 /// How many blocks a segment hashes, which decides about time and memory.
-#[cfg(feature = "prove")]
-pub(crate) fn blocks(claims: &Claims, segment: Segment) -> Result<usize, SegmentError> {
-    let slots = EventsAir::new(claims, segment)?.boundary_len();
-    let boundary = BoundaryAir::new(slots, [!segment.is_first(), !segment.is_last()]);
-    let nodes = tree::rows(&exported(&segment));
-    Ok(2 * nodes + boundary.messages() * boundary.blocks())
+pub(crate) fn hashed(events: &EventsAir, chain: bool) -> usize {
+    let segment = events.segment();
+    let boundary = boundary(events, chain);
+    let chained = if chain { segment.count as usize } else { 0 };
+    2 * tree::rows(&exported(segment))
+        + chain::BLOCKS * chained
+        + boundary.messages() * boundary.blocks()
 }
 
 /// The segments of a run: all of `length` events but the last, which may be shorter.

@@ -18,6 +18,10 @@ pub struct Public {
     pub root: Digest,
     /// How many events the run has.
     pub size: u64,
+    /// The agent's chain value before the run's first event. It counts in proofs about the chain.
+    pub chain_start: Digest,
+    /// The chain value after its last.
+    pub chain_head: Digest,
     /// The claims that hold.
     pub claims: Claims,
 }
@@ -31,6 +35,8 @@ pub(crate) struct Part<'a> {
     pub(crate) exports: &'a [Digest],
     /// The commitments at its two sides, where they are no end of the run.
     pub(crate) boundaries: [Option<Digest>; 2],
+    /// Whether the chain is proven too.
+    pub(crate) chain: bool,
 }
 
 /// The bytes that begin a segment's transcript. All lengths follow from what stands before, so no
@@ -42,6 +48,11 @@ pub(crate) fn transcript(public: &Public, preset: Preset, part: &Part<'_>) -> Ve
     bytes.extend(public.root.as_bytes());
     bytes.extend(public.size.to_be_bytes());
     bytes.extend(public.claims.digest().as_bytes());
+    bytes.push(u8::from(part.chain));
+    if part.chain {
+        bytes.extend(public.chain_start.as_bytes());
+        bytes.extend(public.chain_head.as_bytes());
+    }
     bytes.extend(part.segments.to_be_bytes());
     bytes.extend(part.index.to_be_bytes());
     bytes.extend(part.segment.first.to_be_bytes());

@@ -8,12 +8,13 @@ use p3_lookup::InteractionBuilder;
 
 use crate::Val;
 use crate::boundary::BoundaryAir;
+use crate::chain::ChainAir;
 use crate::events::EventsAir;
 use crate::hub::HubAir;
 use crate::sha::ShaAir;
 use crate::tree::TreeAir;
 
-/// A table's constraints. There are four or five of them in all, so that one is large costs nothing.
+/// A table's constraints. There are four to six of them in all, so that one is large costs nothing.
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug)]
 pub(crate) enum Table {
@@ -22,6 +23,7 @@ pub(crate) enum Table {
     Events(EventsAir),
     Hub(HubAir),
     Boundary(BoundaryAir),
+    Chain(ChainAir),
 }
 
 macro_rules! each {
@@ -32,6 +34,7 @@ macro_rules! each {
             Table::Events($air) => $what,
             Table::Hub($air) => $what,
             Table::Boundary($air) => $what,
+            Table::Chain($air) => $what,
         }
     };
 }

@@ -27,10 +27,13 @@ pub struct Verified {
     pub security: crate::Security,
     /// How many segments it has.
     pub segments: u32,
+    /// Whether it shows that root and chain are over the same events.
+    pub chain: bool,
 }
 
 /// Whether `proof` shows that the root commits to `size` well-formed headers for which the claims
-/// hold.
+/// hold. [`Verified::chain`] says whether it also shows that those events lead from the chain's start to
+/// its head.
 pub fn verify(public: &Public, proof: &[u8]) -> Result<Verified, Error> {
     let proof = Proof::decode(public, proof)?;
     let mut nodes = BTreeMap::new();
@@ -50,16 +53,16 @@ pub fn verify(public: &Public, proof: &[u8]) -> Result<Verified, Error> {
         .zip(&proof.segments)
         .enumerate()
     {
-        let boundaries = [incoming, part.outgoing];
         let about = Part {
             index: index as u32,
             segments: number,
             segment,
             exports: &part.exports,
-            boundaries,
+            boundaries: [incoming, part.outgoing],
+            chain: proof.chain,
         };
         let transcript = transcript(public, proof.preset, &about);
-        let layout = Layout::new(&public.claims, segment, &part.exports, boundaries)?;
+        let layout = Layout::new(public, &about)?;
         let refused = |why: String| Error::Refused {
             segment: index as u32,
             why,
@@ -73,6 +76,7 @@ pub fn verify(public: &Public, proof: &[u8]) -> Result<Verified, Error> {
         preset: proof.preset,
         security: proof.preset.security(),
         segments: number,
+        chain: proof.chain,
     })
 }
 

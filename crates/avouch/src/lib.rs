@@ -61,7 +61,7 @@ pub use key_life::parse_time;
 pub use keys::{KeyInfo, KeyStore, Secret};
 pub use live_run::{Group, LiveRun};
 #[cfg(feature = "prove")]
-pub use prove::{Estimate, Preset, Proved};
+pub use prove::{Estimate, Preset, ProofOptions, Proved};
 pub use random::Randomness;
 pub use record::{NewRun, Recorder};
 pub use recover::Recovery;

@@ -15,6 +15,15 @@ use crate::{Error, Home, Judged};
 /// The name that bundles have for the proof system.
 const SYSTEM: &str = "stark";
 
+/// How to prove.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProofOptions {
+    /// The proof system's parameters.
+    pub preset: Preset,
+    /// Whether to prove also that the agent's chain is over the same events as the root.
+    pub chain: bool,
+}
+
 /// What came of proving.
 #[derive(Clone, Debug)]
 pub enum Proved {
@@ -35,49 +44,72 @@ pub struct Estimate {
     pub proof: u64,
 }
 
-/// What `docs/stark.md` has under "Cost".
-mod measured {
-    use super::Preset;
-
-    /// Milliseconds for each event, and for a proof at all.
-    pub(super) const MS_PER_EVENT: u64 = 15;
-    pub(super) const MS: u64 = 500;
+/// What `docs/stark.md` has under "Cost", for the default preset.
+struct Cost {
+    /// Milliseconds for each event.
+    ms_per_event: u64,
     /// The most events that are proven in one segment.
-    pub(super) const WHOLE: u64 = 1024;
-    /// Bytes of memory for each of them, and at all.
-    pub(super) const MEMORY_PER_EVENT: u64 = 2_650_000;
-    pub(super) const MEMORY: u64 = 100_000_000;
-    /// Events of one of several segments, and its bytes of memory.
-    pub(super) const SEGMENT: u64 = 488;
-    pub(super) const SEGMENT_MEMORY: u64 = 1_430_000_000;
+    whole: u64,
+    /// Bytes of memory for each of them.
+    memory_per_event: u64,
+    /// Events of one of several segments.
+    segment: u64,
     /// Bytes of a segment's proof.
-    pub(super) const SEGMENT_PROOF: u64 = 790_000;
+    segment_proof: u64,
+}
 
-    /// All that is the default preset's. Another takes so many hundredths of its time, memory and
-    /// bytes of proof.
-    pub(super) const fn hundredths(preset: Preset) -> [u64; 3] {
-        match preset {
-            Preset::Proven100Lean => [65, 53, 140],
-            Preset::Proven100Small => [175, 195, 82],
-            _ => [100; 3],
-        }
+impl Cost {
+    const ROOT: Self = Self {
+        ms_per_event: 15,
+        whole: 1024,
+        memory_per_event: 2_650_000,
+        segment: 488,
+        segment_proof: 790_000,
+    };
+    const CHAIN: Self = Self {
+        ms_per_event: 28,
+        whole: 585,
+        memory_per_event: 4_700_000,
+        segment: 288,
+        segment_proof: 910_000,
+    };
+    /// Milliseconds and bytes of memory for a proof at all, and bytes of memory for one of several
+    /// segments.
+    const MS: u64 = 500;
+    const MEMORY: u64 = 100_000_000;
+    const SEGMENT_MEMORY: u64 = 1_440_000_000;
+}
+
+/// How many hundredths of the default preset's time, memory and bytes of proof another takes.
+const fn hundredths(preset: Preset) -> [u64; 3] {
+    match preset {
+        Preset::Proven100Lean => [65, 53, 140],
+        Preset::Proven100Small => [175, 195, 82],
+        _ => [100; 3],
     }
 }
 
 impl Estimate {
     /// For a run of so many events.
-    pub fn of(events: u64, preset: Preset) -> Self {
-        use measured::*;
-        let [time, space, length] = hundredths(preset);
-        let (segments, memory) = match events {
-            0..=WHOLE => (1, MEMORY + MEMORY_PER_EVENT * events),
-            _ => (events.div_ceil(SEGMENT), SEGMENT_MEMORY),
+    pub fn of(events: u64, options: ProofOptions) -> Self {
+        let cost = if options.chain {
+            Cost::CHAIN
+        } else {
+            Cost::ROOT
         };
-        let ms = events.saturating_mul(MS_PER_EVENT).saturating_add(MS);
+        let [time, space, length] = hundredths(options.preset);
+        let (segments, memory) = if events <= cost.whole {
+            (1, Cost::MEMORY + cost.memory_per_event * events)
+        } else {
+            (events.div_ceil(cost.segment), Cost::SEGMENT_MEMORY)
+        };
+        let ms = events
+            .saturating_mul(cost.ms_per_event)
+            .saturating_add(Cost::MS);
         Self {
             seconds: ms.saturating_mul(time).div_ceil(100_000),
             memory: memory * space / 100,
-            proof: segments.saturating_mul(SEGMENT_PROOF * length / 100),
+            proof: segments.saturating_mul(cost.segment_proof * length / 100),
         }
     }
 }
@@ -91,7 +123,7 @@ impl Home {
         &self,
         run: &Run,
         claims: &Claims,
-        preset: Preset,
+        options: ProofOptions,
         progress: &mut dyn FnMut(u32, u32),
     ) -> Result<Proved, Error> {
         let logged = self.logged(run)?;
@@ -101,12 +133,14 @@ impl Home {
             _ => return Ok(Proved::Not(judged)),
         }
         // Known before hours are spent on it.
-        fits(Estimate::of(run.size, preset).proof)?;
+        fits(Estimate::of(run.size, options).proof)?;
         let public = public(&logged, claims);
         let events: Vec<Event> = self.ledger.events(run).collect::<Result<_, _>>()?;
         let mut rng = ChaCha20Rng::from_seed(os_random()?);
+        let ProofOptions { preset, chain } = options;
         let options = Options {
             preset,
+            chain,
             ..Options::default()
         };
         let proof = avouch_stark::prove(&public, &events, options, &mut rng, progress)?;
@@ -128,6 +162,8 @@ fn public(logged: &LoggedStatement, claims: &Claims) -> Public {
         statement_id: logged.statement.statement_id().0,
         root: logged.manifest.root,
         size: logged.manifest.size,
+        chain_start: logged.manifest.chain_start,
+        chain_head: logged.manifest.chain_head,
         claims: claims.clone(),
     }
 }

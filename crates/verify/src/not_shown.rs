@@ -148,7 +148,9 @@ fn of_run(
     if !about.root_and_chain_agree {
         add(
             "root-and-chain",
-            "That root and chain cover the same events, which takes all events being shown.".into(),
+            "That root and chain cover the same events, which takes all events being shown, or a proof \
+             that is about the chain too."
+                .into(),
         );
     }
     if interrupted(manifest, disclosures) {

@@ -49,11 +49,16 @@ impl Proven {
     /// How it is proven, in a few words.
     pub(crate) fn how(&self) -> String {
         format!(
-            "{} {}, {} bits proven, {}",
+            "{} {}, {} bits proven, {}{}",
             self.system,
             self.preset,
             self.security_bits,
-            if self.hiding { "hiding" } else { "NOT hiding" }
+            if self.hiding { "hiding" } else { "NOT hiding" },
+            if self.root_and_chain {
+                ", with the chain"
+            } else {
+                ""
+            }
         )
     }
 }

@@ -191,7 +191,7 @@ fn bundle_with_proof() -> Bundle {
         preset: "proven-100".into(),
         claims: crate::claims::judged().encode(),
         // The head of a proof: a whole one takes seconds to make.
-        proof: b"avsk\x01\x01\x00\x00\x00\x05".to_vec(),
+        proof: b"avsk\x01\x01\x00\x00\x00\x00\x05".to_vec(),
     };
     Bundle {
         proofs: vec![proof],

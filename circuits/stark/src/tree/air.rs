@@ -11,6 +11,10 @@ use crate::sha::tag;
 
 /// The message's two blocks as limbs: 32 for each, in the bus's order.
 pub(crate) const MESSAGE: usize = 0;
+/// Where a leaf's message has the event's header ...
+pub(crate) const HEADER: usize = MESSAGE + 2;
+/// ... and its body.
+pub(crate) const BODY: usize = MESSAGE + 43;
 /// Its digest.
 pub(crate) const DIGEST: usize = MESSAGE + 64;
 /// Its id in the SHA-256 table.
@@ -44,7 +48,10 @@ pub(crate) const WIDTH: usize = BLIND + blind::WIDTH;
 
 /// The tree table.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TreeAir;
+pub(crate) struct TreeAir {
+    /// Whether the leaves' events go to the chain table too.
+    pub(crate) chain: bool,
+}
 
 impl BaseAir<Val> for TreeAir {
     fn width(&self) -> usize {
@@ -65,6 +72,13 @@ impl<AB: InteractionBuilder<F = Val>> Air<AB> for TreeAir {
         eval_inner(builder, row);
         eval_span(builder, row);
         eval_buses(builder, row);
+        if self.chain {
+            let mut event = alloc::vec![row[FIRST].into()];
+            event.extend((HEADER..HEADER + bus::HEADER_LIMBS).map(|at| row[at].into()));
+            event.extend((BODY..BODY + bus::DIGEST_LIMBS).map(|at| row[at].into()));
+            let once = Count::bounded(row[IS_LEAF].into(), 1);
+            builder.push_interaction(bus::EVENT, event, once);
+        }
         blind::eval(builder, &row[BLIND..], Blinded::Tree);
     }
 }
@@ -185,6 +199,6 @@ fn eval_buses<AB: InteractionBuilder>(builder: &mut AB, row: &[AB::Var]) {
     );
 
     let mut leaf = alloc::vec![expr(FIRST)];
-    leaf.extend((MESSAGE + 2..MESSAGE + 2 + bus::HEADER_LIMBS).map(expr));
+    leaf.extend((HEADER..HEADER + bus::HEADER_LIMBS).map(expr));
     builder.push_interaction(bus::LEAF, leaf, -once(expr(IS_LEAF)));
 }

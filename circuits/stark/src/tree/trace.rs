@@ -10,7 +10,7 @@ use p3_matrix::dense::RowMajorMatrix;
 use super::air::*;
 use super::spans::Span;
 use crate::sha::Message;
-use crate::{Val, blind};
+use crate::{Val, blind, bus};
 
 /// A node, in the order of rows and messages.
 struct Node {
@@ -138,8 +138,8 @@ fn fill(row: &mut [Val], id: usize, node: &Node) {
             row[MESSAGE + 32 * block + 2 * i + 1] = Val::from_u32(word & 0xffff);
         }
     }
-    for (i, bytes) in node.digest.as_bytes().chunks_exact(2).enumerate() {
-        row[DIGEST + i] = Val::from_u16(u16::from_be_bytes([bytes[0], bytes[1]]));
+    for (i, limb) in bus::limbs(node.digest.as_bytes()).enumerate() {
+        row[DIGEST + i] = Val::from_u16(limb);
     }
     row[ID] = Val::from_usize(id);
     row[IS_LEAF] = Val::from_bool(inner.is_none());

@@ -22,6 +22,10 @@ fn public(events: &[Event], claims: Claims) -> Public {
         statement_id: [7; 32],
         root: root(leaves),
         size: events.len() as u64,
+        chain_start: Digest([3; 32]),
+        chain_head: events
+            .iter()
+            .fold(Digest([3; 32]), |value, event| event.chain(&value)),
         claims,
     }
 }

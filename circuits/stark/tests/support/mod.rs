@@ -46,6 +46,10 @@ pub fn public(events: &[Event]) -> Public {
         statement_id: [7; 32],
         root: root(leaves),
         size: events.len() as u64,
+        chain_start: Digest([3; 32]),
+        chain_head: events
+            .iter()
+            .fold(Digest([3; 32]), |value, event| event.chain(&value)),
         claims: Claims::new([Claim::Spend { max: 0 }]).unwrap(),
     }
 }

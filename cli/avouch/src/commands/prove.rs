@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use avouch::{Estimate, Preset, Proved, Selection, printable};
+use avouch::{Estimate, Preset, ProofOptions, Proved, Selection, printable};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -32,6 +32,9 @@ pub(crate) struct Prove {
     /// The proof system's parameters: less time and memory (lean), or a smaller proof (small)
     #[arg(long, value_name = "NAME", default_value = Preset::default().name(), value_parser = preset())]
     pub(crate) preset: Preset,
+    /// Prove also that the agent's chain is over the same events as the root (nearly twice the time)
+    #[arg(long)]
+    pub(crate) chain: bool,
     /// The folder for the evidence file
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: PathBuf,
@@ -58,7 +61,11 @@ pub(crate) fn run(global: &Global, args: &Prove) -> anyhow::Result<u8> {
     let signer = home.signer(passphrase.as_ref())?;
     // All that can be wrong without a proof is found before there is one.
     let mut bundle = home.bundle(&run, &args.disclose, &signer)?;
-    let estimate = Estimate::of(run.size, args.preset);
+    let options = ProofOptions {
+        preset: args.preset,
+        chain: args.chain,
+    };
+    let estimate = Estimate::of(run.size, options);
     eprintln!(
         "avouch: {} events: about {} of processor time, {} MB of memory, {} MB of proof",
         run.size,
@@ -67,7 +74,7 @@ pub(crate) fn run(global: &Global, args: &Prove) -> anyhow::Result<u8> {
         estimate.proof.div_ceil(1_000_000)
     );
     let bar = output::step_bar("segments proven".into());
-    let proved = home.prove(&run, &file.claims, args.preset, &mut |done, all| {
+    let proved = home.prove(&run, &file.claims, options, &mut |done, all| {
         bar.set_length(all.into());
         bar.set_position(done.into());
     });
@@ -89,7 +96,7 @@ pub(crate) fn run(global: &Global, args: &Prove) -> anyhow::Result<u8> {
     if args.json {
         output::json(&json!({
             "run": run.info.id.to_string(), "name": run.info.name, "events": run.size,
-            "system": "stark", "preset": preset, "proof_bytes": proof_len,
+            "system": "stark", "preset": preset, "chain": args.chain, "proof_bytes": proof_len,
             "claims_digest": file.claims.digest().to_string(), "bundle": path.to_string_lossy(),
         }))?;
     } else {

@@ -23,6 +23,8 @@ pub(crate) fn verify(
         statement_id: statement_id.0,
         root: manifest.root,
         size: manifest.size,
+        chain_start: manifest.chain_start,
+        chain_head: manifest.chain_head,
         claims,
     };
     let verified = match avouch_stark::verify(&public, &proof.proof) {
@@ -43,7 +45,7 @@ pub(crate) fn verify(
         security_bits: security.proven,
         conjectured_bits: security.conjectured,
         hiding: true,
-        root_and_chain: false,
+        root_and_chain: verified.chain,
         claims: public.claims,
     })
 }
