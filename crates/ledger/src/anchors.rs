@@ -21,8 +21,10 @@ pub struct AnchorRequest {
     pub backend: String,
     /// The kind of its receipts.
     pub kind: String,
-    /// What is sent, as the service's module made it.
+    /// What is sent, as the service's module made it last.
     pub prepared: Vec<u8>,
+    /// How often it was made anew, because what was made before could have no effect any more.
+    pub renewals: u64,
     /// The newest receipt, if there is one.
     pub receipt: Option<AnchorReceipt>,
 }
@@ -38,8 +40,11 @@ pub struct AnchorReceipt {
     pub bytes: Vec<u8>,
 }
 
-const REQUESTS: &str = "SELECT anchor_requests.id, size, backend, kind, prepared,
-         anchor_receipts.id, pending, receipt
+const REQUESTS: &str = "SELECT anchor_requests.id, size, backend, kind,
+         COALESCE((SELECT renewed.prepared FROM anchor_renewals AS renewed
+           WHERE renewed.request = anchor_requests.id ORDER BY renewed.id DESC LIMIT 1), prepared),
+         anchor_receipts.id, pending, receipt,
+         (SELECT COUNT(*) FROM anchor_renewals WHERE anchor_renewals.request = anchor_requests.id)
   FROM anchor_requests LEFT JOIN anchor_receipts ON anchor_receipts.id =
     (SELECT MAX(id) FROM anchor_receipts WHERE request = anchor_requests.id)";
 
@@ -58,6 +63,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<AnchorRequest> {
         backend: row.get(2)?,
         kind: row.get(3)?,
         prepared: row.get(4)?,
+        renewals: row.get::<_, i64>(8)? as u64,
         receipt,
     })
 }
@@ -80,6 +86,19 @@ impl Ledger {
         let sql = format!("{REQUESTS} WHERE anchor_requests.id = ?1");
         let mut query = self.conn.prepare_cached(&sql)?;
         Ok(query.query_row([key(id)], read).optional()?)
+    }
+
+    /// The request for this checkpoint and service, if there is one.
+    pub fn anchor_request_for(
+        &self,
+        size: TreeSize,
+        backend: &str,
+    ) -> Result<Option<AnchorRequest>, Error> {
+        let sql = format!("{REQUESTS} WHERE size = ?1 AND backend = ?2");
+        let mut query = self.conn.prepare_cached(&sql)?;
+        Ok(query
+            .query_row(params![key(size.0), backend], read)
+            .optional()?)
     }
 
     fn requests_where(&self, condition: &str) -> Result<Vec<AnchorRequest>, Error> {
@@ -114,6 +133,26 @@ impl Ledger {
         )?;
         let sql = format!("{REQUESTS} WHERE size = ?1 AND backend = ?2");
         let request = tx.query_row(&sql, params![key(size.0), backend], read)?;
+        tx.commit()?;
+        Ok(request)
+    }
+
+    /// Has this sent from now on in place of what `request` holds, unless another process has renewed it since the
+    /// request was read. Returns the request as it is then, which is on disk.
+    pub fn renew_anchor_request(
+        &self,
+        request: &AnchorRequest,
+        prepared: &[u8],
+    ) -> Result<AnchorRequest, Error> {
+        let tx = self.begin(TransactionBehavior::Immediate)?;
+        tx.execute(
+            "INSERT INTO anchor_renewals (id, request, prepared)
+             SELECT (SELECT COALESCE(MAX(id), 0) + 1 FROM anchor_renewals), ?1, ?2
+             WHERE (SELECT COUNT(*) FROM anchor_renewals WHERE request = ?1) = ?3",
+            params![key(request.id), prepared, key(request.renewals)],
+        )?;
+        let sql = format!("{REQUESTS} WHERE anchor_requests.id = ?1");
+        let request = tx.query_row(&sql, [key(request.id)], read)?;
         tx.commit()?;
         Ok(request)
     }
@@ -219,6 +258,22 @@ pub(crate) fn check_all(conn: &Connection) -> Result<u64, Error> {
                 id: requests as u64,
             };
             return Err(Error::corrupt(place, "the row is missing"));
+        }
+    }
+    let mut query = conn.prepare(
+        "SELECT anchor_renewals.id, anchor_requests.id FROM anchor_renewals
+         LEFT JOIN anchor_requests ON anchor_requests.id = request ORDER BY anchor_renewals.id",
+    )?;
+    let mut rows = query.query([])?;
+    let mut renewals = 0;
+    while let Some(row) = rows.next()? {
+        renewals += 1;
+        let wrong = |rule: &str| Error::corrupt(Place::AnchorRenewal { id: renewals }, rule);
+        if row.get::<_, i64>(0)? as u64 != renewals {
+            return Err(wrong("the row is missing"));
+        }
+        if row.get::<_, Option<i64>>(1)?.is_none() {
+            return Err(wrong("there is no such request"));
         }
     }
     let sql = "SELECT anchor_receipts.id, pending, receipt, size, kind FROM anchor_receipts

@@ -360,6 +360,11 @@ pub enum Place {
         /// Its row.
         id: u64,
     },
+    /// What is sent in place of a request's first form.
+    AnchorRenewal {
+        /// Its number.
+        id: u64,
+    },
     /// What was answered to one.
     AnchorReceipt {
         /// Its number.
@@ -404,6 +409,7 @@ impl fmt::Display for Place {
             Self::Checkpoint { size } => write!(f, "table checkpoints, size {size}"),
             Self::AnchorRequest { id } => write!(f, "table anchor_requests, row {id}"),
             Self::Registration { id } => write!(f, "table registrations, row {id}"),
+            Self::AnchorRenewal { id } => write!(f, "table anchor_renewals, row {id}"),
             Self::AnchorReceipt { id } => write!(f, "table anchor_receipts, row {id}"),
             Self::Cosignature { size } => write!(f, "table cosignatures, size {size}"),
         }

@@ -307,6 +307,21 @@ WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM anchor_requests)
   OR EXISTS (SELECT 1 FROM anchor_requests WHERE size = NEW.size AND backend = NEW.backend)
 BEGIN SELECT RAISE(ABORT, 'anchor_requests takes only new rows, in order'); END;
 
+-- What is sent in place of what was prepared before and can have no effect any more; the newest of a request counts.
+CREATE TABLE anchor_renewals (
+  id       INTEGER PRIMARY KEY,
+  request  INTEGER NOT NULL REFERENCES anchor_requests (id),
+  prepared BLOB NOT NULL
+) STRICT;
+CREATE INDEX anchor_renewals_by_request ON anchor_renewals (request, id);
+CREATE TRIGGER anchor_renewals_no_update BEFORE UPDATE ON anchor_renewals
+BEGIN SELECT RAISE(ABORT, 'anchor_renewals is append-only'); END;
+CREATE TRIGGER anchor_renewals_no_delete BEFORE DELETE ON anchor_renewals
+BEGIN SELECT RAISE(ABORT, 'anchor_renewals is append-only'); END;
+CREATE TRIGGER anchor_renewals_insert BEFORE INSERT ON anchor_renewals
+WHEN NEW.id IS NOT (SELECT COALESCE(MAX(id), 0) + 1 FROM anchor_renewals)
+BEGIN SELECT RAISE(ABORT, 'anchor_renewals takes only new rows, in order'); END;
+
 -- What they answered: promises, and then one complete receipt that ends it.
 CREATE TABLE anchor_receipts (
   id      INTEGER PRIMARY KEY,

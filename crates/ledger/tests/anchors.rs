@@ -55,6 +55,26 @@ fn a_request_is_made_once_and_stays_as_it_was_prepared() {
 }
 
 #[test]
+fn a_request_is_renewed_once_by_whoever_saw_its_last_form() {
+    let (_folder, path, ledger) = log_of(1);
+    let first = ledger
+        .request_anchor(TreeSize(1), "chain", "evm", b"one")
+        .unwrap();
+    let second = ledger.renew_anchor_request(&first, b"two").unwrap();
+    // Who saw the first form only comes too late, and is told what is sent now.
+    assert_eq!(
+        ledger.renew_anchor_request(&first, b"three").unwrap(),
+        second
+    );
+    assert_eq!((second.prepared.as_slice(), second.renewals), (&b"two"[..], 1));
+    let found = ledger.anchor_request_for(TreeSize(1), "chain").unwrap();
+    assert_eq!(found, Some(second));
+    let none = ledger.anchor_request_for(TreeSize(1), "other").unwrap();
+    assert_eq!(none, None);
+    assert_eq!(fsck(&path).finding, None);
+}
+
+#[test]
 fn a_receipt_is_kept_once_whoever_comes_first() {
     let (_folder, path, ledger) = log_of(1);
     let seen = ledger
