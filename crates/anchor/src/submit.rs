@@ -49,6 +49,22 @@ pub enum SubmitError {
         /// Why not.
         why: String,
     },
+    /// What was prepared can have no effect any more: it has to be prepared anew.
+    #[error("{url}: {why}")]
+    Lost {
+        /// Who was asked.
+        url: String,
+        /// What became of it.
+        why: String,
+    },
+    /// A later checkpoint was anchored without this one, so that there will be no receipt for it.
+    #[error("{url}: {why}")]
+    Overtaken {
+        /// Who was asked.
+        url: String,
+        /// By what.
+        why: String,
+    },
     /// The backend is set up wrongly.
     #[error("{0}")]
     Config(String),

@@ -43,7 +43,7 @@ mod token_uri;
 mod view;
 
 #[cfg(feature = "http")]
-pub use anchor::{AnchorOutcome, Asking, Service, Standing, read_services};
+pub use anchor::{AnchorOutcome, Asking, Service, Standing};
 pub use avouch_ingest::Draft;
 pub use avouch_privacy::{Identities, Recipient, ScanMode, Scanner, Selection, Target, Why};
 pub use check::{SeenFile, read_policy, verify_files, verify_files_opened};

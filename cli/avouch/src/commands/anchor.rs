@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use avouch::anchors::SubmitError;
+use avouch::anchors::evm::Registry;
 use avouch::verify::{Policy, Seal, Sealed};
-use avouch::{AnchorOutcome, Asking, Standing, read_services, time_text};
+use avouch::{AnchorOutcome, Asking, Standing, time_text};
 use clap::Args;
 use serde_json::json;
 
@@ -29,6 +30,9 @@ pub(crate) struct Anchor {
     /// Ask nobody: say how every request stands
     #[arg(long, conflicts_with_all = ["services", "upgrade", "config"])]
     list: bool,
+    /// Deploy the contract of this service of kind evm, which names none yet; needed once on a chain
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["services", "upgrade", "list", "export", "trust"])]
+    deploy: Option<String>,
     /// How often a service that cannot be reached is asked
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20))]
     attempts: u32,
@@ -42,13 +46,16 @@ pub(crate) struct Anchor {
 
 pub(crate) fn run(global: &Global, args: &Anchor) -> anyhow::Result<u8> {
     let home = global.home()?;
+    let config = args.config.clone().unwrap_or_else(|| home.services_path());
+    if let Some(service) = &args.deploy {
+        return deploy(&home.deploy_registry(&config, service)?, args.json);
+    }
     let trust = args.trust.clone().unwrap_or_else(|| home.trust_path());
     let policy = avouch::read_policy(&trust)?;
     let outcomes = match args.list {
         true => home.anchors()?,
         false => {
-            let config = args.config.clone().unwrap_or_else(|| home.services_path());
-            let mut services = read_services(&config)?;
+            let mut services = home.read_services(&config)?;
             for name in &args.services {
                 if services.iter().all(|service| service.name != *name) {
                     bail!("{} lists no service {name:?}", config.display());
@@ -79,6 +86,15 @@ pub(crate) fn run(global: &Global, args: &Anchor) -> anyhow::Result<u8> {
     Ok(exit_code(&judged))
 }
 
+fn deploy(registry: &Registry, json: bool) -> anyhow::Result<u8> {
+    let contract = registry.contract.to_string();
+    match json {
+        true => output::json(&json!({ "chain": registry.chain, "contract": contract }))?,
+        false => output::line(format!("contract = {contract:?}"))?,
+    }
+    Ok(HOLDS)
+}
+
 /// What the trust policy makes of a receipt, if there is one.
 fn judge(outcome: &AnchorOutcome, policy: &Policy) -> Option<Seal> {
     outcome
@@ -96,8 +112,9 @@ fn exit_code(judged: &[(&AnchorOutcome, Option<Seal>)]) -> u8 {
             .as_ref()
             .is_some_and(|seal| seal.outcome == Sealed::Refused)
     };
-    let is_complete =
-        |(outcome, _): &(&AnchorOutcome, _)| matches!(outcome.standing, Standing::Complete);
+    let is_complete = |(outcome, _): &(&AnchorOutcome, _)| {
+        matches!(outcome.standing, Standing::Complete | Standing::Overtaken)
+    };
     match judged {
         judged if judged.iter().any(is_bad) => FAILS,
         judged if judged.iter().all(is_complete) => HOLDS,
@@ -110,6 +127,7 @@ fn standing(outcome: &AnchorOutcome) -> (&'static str, Option<String>) {
         Standing::Complete => ("complete", None),
         Standing::Pending => ("pending", None),
         Standing::Failed(error) => ("failed", Some(error.to_string())),
+        Standing::Overtaken => ("overtaken", None),
         Standing::NotAsked => ("not asked", None),
     }
 }

@@ -158,8 +158,12 @@ fn a_transaction_that_the_node_forgot_is_sent_again() {
     );
     chain.crowd(0, 1);
     chain.rpc("evm_mine", json!([]));
-    let error = submitter.upgrade(&pending).unwrap_err();
-    assert!(error.to_string().contains("anchor it again"), "{error}");
+    for error in [
+        submitter.upgrade(&pending).unwrap_err(),
+        submitter.submit(&anchored, &prepared).unwrap_err(),
+    ] {
+        assert!(matches!(error, SubmitError::Lost { .. }), "{error}");
+    }
     let prepared = submitter.prepare(&anchored, &[0; 32]).unwrap();
     let pending = submitter.submit(&anchored, &prepared).unwrap();
     chain.rpc("evm_mine", json!([]));

@@ -3,6 +3,7 @@
 //! What is sent is in the ledger before it is sent, and what is answered is kept once: whoever is stopped at any
 //! point, however roughly, goes on where that was, and ends up with one receipt.
 
+mod evm;
 mod services;
 
 use std::path::{Path, PathBuf};
@@ -11,11 +12,12 @@ use std::thread;
 use std::time::Duration;
 
 use avouch_anchor::{Anchored, Receipt, SubmitError, opentimestamps, rfc3161};
-use avouch_ledger::{AnchorRequest, SignedCheckpoint};
+use avouch_ledger::AnchorRequest;
 
+use crate::random::os_random;
 use crate::{Error, Home, durable};
 
-pub use services::{Service, read_services};
+pub use services::Service;
 
 /// The file with a home's services.
 const SERVICES: &str = "anchors.toml";
@@ -56,6 +58,8 @@ pub enum Standing {
     Pending,
     /// There is none, or nothing new; the next call asks again.
     Failed(SubmitError),
+    /// A later checkpoint was anchored without this one: there will be none.
+    Overtaken,
     /// The service is not one that was asked now.
     NotAsked,
 }
@@ -69,6 +73,13 @@ impl Task {
     fn request(&self) -> &AnchorRequest {
         match self {
             Self::Submit(request, _) | Self::Upgrade(request, _) => request,
+        }
+    }
+
+    fn anchored(&self) -> &Anchored {
+        match self {
+            Self::Submit(_, anchored) => anchored,
+            Self::Upgrade(_, receipt) => &receipt.anchored,
         }
     }
 
@@ -100,12 +111,9 @@ impl Home {
         services: &[Service],
         asking: Asking,
     ) -> Result<Vec<AnchorOutcome>, Error> {
-        let mut ids = Vec::new();
+        let (mut ids, mut unprepared) = (Vec::new(), Vec::new());
         if !asking.upgrade {
-            let last = self.checkpoint(None)?;
-            for service in services {
-                ids.push(self.request(service, &last)?);
-            }
+            (ids, unprepared) = self.request(services, asking)?;
         }
         let tasks = self.tasks(services, asking)?;
         ids.extend(tasks.iter().map(|(_, task)| task.request().id));
@@ -119,11 +127,15 @@ impl Home {
                 scope.spawn(move || {
                     let answer = persist(asking.attempts, || task.ask(service));
                     // Nobody listens any more only when the ledger could not be written.
-                    let _ = send.send((task, answer));
+                    let _ = send.send((*service, task, answer));
                 });
             }
             drop(send);
-            for (task, answer) in answers {
+            for (service, task, answer) in answers {
+                let answer = match answer {
+                    Err(SubmitError::Lost { .. }) => self.renew(service, task)?,
+                    answer => answer,
+                };
                 match answer {
                     Ok(Some(receipt)) => {
                         self.ledger.add_anchor_receipt(task.request(), &receipt)?;
@@ -134,7 +146,9 @@ impl Home {
             }
             Ok(())
         })?;
-        self.outcomes(&ids, failed)
+        let mut outcomes = self.outcomes(&ids, failed)?;
+        outcomes.extend(unprepared);
+        Ok(outcomes)
     }
 
     /// How every request ever made stands.
@@ -168,20 +182,81 @@ impl Home {
         Ok(written)
     }
 
-    /// Makes the request for a checkpoint, unless it is there; its number.
-    fn request(&self, service: &Service, signed: &SignedCheckpoint) -> Result<u64, Error> {
-        let anchored = self.anchored(signed)?;
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|source| Error::Random(source.to_string()))?;
-        let prepared = service.backend.prepare(&anchored, &random)?;
-        let size = signed.checkpoint.size;
-        let request = self
-            .ledger
-            .request_anchor(size, &service.name, service.kind(), &prepared)?;
-        Ok(request.id)
+    /// Makes the requests for the last checkpoint, unless they are there: their numbers, and what could not be prepared.
+    fn request(
+        &self,
+        services: &[Service],
+        asking: Asking,
+    ) -> Result<(Vec<u64>, Vec<AnchorOutcome>), Error> {
+        let last = self.checkpoint(None)?;
+        let (size, anchored) = (last.checkpoint.size, self.anchored(&last)?);
+        let (mut ids, mut new) = (Vec::new(), Vec::new());
+        for service in services {
+            match self.ledger.anchor_request_for(size, &service.name)? {
+                Some(request) => ids.push(request.id),
+                None => new.push((service, os_random()?)),
+            }
+        }
+        // Some ask their service, so that one that does not answer would keep the others waiting.
+        let prepared: Vec<_> = thread::scope(|scope| {
+            let asked: Vec<_> = new
+                .iter()
+                .map(|(service, random)| {
+                    let prepare = || service.backend.prepare(&anchored, random);
+                    (
+                        *service,
+                        scope.spawn(move || persist(asking.attempts, prepare)),
+                    )
+                })
+                .collect();
+            let broke_off = || SubmitError::Config("preparing a request broke off".into());
+            let answers = asked.into_iter();
+            answers
+                .map(|(service, one)| (service, one.join().unwrap_or_else(|_| Err(broke_off()))))
+                .collect()
+        });
+        let mut failed = Vec::new();
+        for (service, prepared) in prepared {
+            let (name, kind) = (&service.name, service.kind());
+            match prepared {
+                Ok(prepared) => {
+                    let request = self.ledger.request_anchor(size, name, kind, &prepared)?;
+                    ids.push(request.id);
+                }
+                Err(error) => failed.push(AnchorOutcome {
+                    service: name.clone(),
+                    kind: kind.into(),
+                    size: size.0,
+                    standing: Standing::Failed(error),
+                    receipt: None,
+                }),
+            }
+        }
+        Ok((ids, failed))
     }
 
-    fn anchored(&self, signed: &SignedCheckpoint) -> Result<Anchored, Error> {
+    /// Prepares and sends anew what can have no effect any more. If another form was prepared since the receipt
+    /// came, that one is sent first.
+    fn renew(
+        &self,
+        service: &Service,
+        task: &Task,
+    ) -> Result<Result<Option<Receipt>, SubmitError>, Error> {
+        let (request, anchored) = (task.request(), task.anchored());
+        let submit = |prepared: &[u8]| service.backend.submit(anchored, prepared).map(Some);
+        match submit(&request.prepared) {
+            Err(SubmitError::Lost { .. }) => {}
+            answer => return Ok(answer),
+        }
+        let prepared = match service.backend.prepare(anchored, &os_random()?) {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(Err(error)),
+        };
+        let renewed = self.ledger.renew_anchor_request(request, &prepared)?;
+        Ok(submit(&renewed.prepared))
+    }
+
+    fn anchored(&self, signed: &avouch_ledger::SignedCheckpoint) -> Result<Anchored, Error> {
         let key = self.ledger.identity().note_key()?;
         Ok(Anchored::parse(&signed.note)?.by_log_alone(&key)?)
     }
@@ -234,6 +309,7 @@ impl Home {
 
 fn outcome(request: AnchorRequest, error: Option<SubmitError>) -> AnchorOutcome {
     let standing = match (error, &request.receipt) {
+        (Some(SubmitError::Overtaken { .. }), _) => Standing::Overtaken,
         (Some(error), _) => Standing::Failed(error),
         (None, Some(stored)) if stored.pending => Standing::Pending,
         (None, Some(_)) => Standing::Complete,

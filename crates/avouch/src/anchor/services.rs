@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
-use avouch_anchor::{Backend, opentimestamps, rfc3161};
+use avouch_anchor::{Backend, evm, opentimestamps, rfc3161};
 use avouch_http::{Client, Credential};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
-use crate::Error;
+use crate::{Error, Home};
 
 /// How long a request may take unless the file tells, in seconds.
 const TIMEOUT: u64 = 20;
@@ -54,11 +55,21 @@ struct CalendarsEntry {
     timeout: Option<u64>,
 }
 
-/// Reads the services in a file.
-///
-/// # Errors
-/// [`Error::Services`] says what is wrong in it.
-pub fn read_services(path: &Path) -> Result<Vec<Service>, Error> {
+impl Home {
+    /// Reads the services in a file.
+    ///
+    /// # Errors
+    /// [`Error::Services`] says what is wrong in it.
+    pub fn read_services(&self, path: &Path) -> Result<Vec<Service>, Error> {
+        let with_home = |entry, folder: &Path| -> Result<Box<dyn Backend + Send + Sync>, String> {
+            Ok(Box::new(super::evm::submitter(entry, folder, self)?))
+        };
+        read_services(path, with_home)
+    }
+}
+
+/// The entries of a file.
+pub(super) fn read_list(path: &Path) -> Result<Vec<toml::Table>, Error> {
     let length = fs::metadata(path).map_err(|source| Error::io(path, source))?;
     let wrong = |why: String| Error::Services {
         path: path.into(),
@@ -69,9 +80,21 @@ pub fn read_services(path: &Path) -> Result<Vec<Service>, Error> {
     }
     let text = fs::read_to_string(path).map_err(|source| Error::io(path, source))?;
     let file: File = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    Ok(file.service)
+}
+
+/// Reads a file's services; `registry` makes those that need the home.
+fn read_services(
+    path: &Path,
+    registry: impl Fn(toml::Table, &Path) -> Result<Box<dyn Backend + Send + Sync>, String>,
+) -> Result<Vec<Service>, Error> {
+    let wrong = |why: String| Error::Services {
+        path: path.into(),
+        why,
+    };
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut services: Vec<Service> = Vec::new();
-    for mut entry in file.service {
+    for mut entry in read_list(path)? {
         let mut text = |key: &str| match entry.remove(key) {
             Some(toml::Value::String(text)) if !text.is_empty() => Ok(text),
             _ => Err(wrong(format!("a [[service]] without a `{key}`"))),
@@ -90,6 +113,7 @@ pub fn read_services(path: &Path) -> Result<Vec<Service>, Error> {
         let backend = match kind.as_str() {
             rfc3161::KIND => authority(entry, folder),
             opentimestamps::KIND => calendars(entry),
+            evm::KIND => registry(entry, folder),
             _ => Err(format!("{kind:?} is no kind that is known here")),
         };
         let backend = backend.map_err(|why| wrong(format!("service {name:?}: {why}")))?;
@@ -106,20 +130,12 @@ fn authority(entry: toml::Table, folder: &Path) -> Result<Box<dyn Backend + Send
         .try_into()
         .map_err(|error: toml::de::Error| said(&error))?;
     check_url(&entry.url)?;
-    let credential = match (&entry.authorization_env, &entry.authorization_file) {
-        (None, None) => None,
-        (Some(name), None) => {
-            let value = env::var(name).map_err(|_| format!("the variable {name} is not set"))?;
-            Some(Credential::new(&value))
-        }
-        (None, Some(file)) => {
-            let path = folder.join(file);
-            let value = fs::read_to_string(&path)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            Some(Credential::new(&value))
-        }
-        (Some(_), Some(_)) => return Err("it names two places for one secret".into()),
-    };
+    let credential = secret(
+        folder,
+        entry.authorization_env.as_deref(),
+        entry.authorization_file.as_deref(),
+    )?;
+    let credential = credential.map(|value| Credential::new(&value));
     let client = client(entry.timeout);
     Ok(Box::new(rfc3161::Client::new(
         &entry.url, client, credential,
@@ -148,14 +164,34 @@ fn calendars(entry: toml::Table) -> Result<Box<dyn Backend + Send + Sync>, Strin
     )))
 }
 
-fn client(timeout: Option<u64>) -> Client {
+/// A secret from a variable of the environment or a file, if either is named.
+pub(super) fn secret(
+    folder: &Path,
+    variable: Option<&str>,
+    file: Option<&str>,
+) -> Result<Option<Zeroizing<String>>, String> {
+    let value = match (variable, file) {
+        (None, None) => return Ok(None),
+        (Some(name), None) => {
+            env::var(name).map_err(|_| format!("the variable {name} is not set"))?
+        }
+        (None, Some(file)) => {
+            let path = folder.join(file);
+            fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?
+        }
+        (Some(_), Some(_)) => return Err("it names two places for one secret".into()),
+    };
+    Ok(Some(Zeroizing::new(value)))
+}
+
+pub(super) fn client(timeout: Option<u64>) -> Client {
     Client::new(Duration::from_secs(
         timeout.unwrap_or(TIMEOUT).clamp(1, 600),
     ))
 }
 
 /// A name and password in an address would be shown in errors.
-fn check_url(url: &str) -> Result<(), String> {
+pub(super) fn check_url(url: &str) -> Result<(), String> {
     let rest = url
         .strip_prefix("https://")
         .or_else(|| url.strip_prefix("http://"));
@@ -171,7 +207,7 @@ fn check_url(url: &str) -> Result<(), String> {
     }
 }
 
-fn said(error: &toml::de::Error) -> String {
+pub(super) fn said(error: &toml::de::Error) -> String {
     error.message().into()
 }
 
@@ -184,7 +220,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("anchors.toml");
         fs::write(&path, text).unwrap();
-        read_services(&path).map_err(|error| error.to_string())
+        read_services(&path, |_, _| Err("not here".into())).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -103,10 +103,13 @@ impl Submitter {
             .node
             .find_event(&self.registry, &topics(log, size.get()))?;
         if found.is_none() && head.size > size {
-            return Err(self.refused(format!(
-                "the registry has size {} already, and never had {size}: anchor the newest checkpoint",
-                head.size
-            )));
+            return Err(SubmitError::Overtaken {
+                url: self.node.rpc.shown().into(),
+                why: format!(
+                    "the registry has size {} already, and never had {size}: anchor the newest checkpoint",
+                    head.size
+                ),
+            });
         }
         Ok(found)
     }
@@ -153,29 +156,29 @@ impl Submitter {
             };
         }
         let Some((hash, signed)) = sent else {
-            return Err(self.refused(
-                "the checkpoint was in the registry and is not any more: anchor it again",
-            ));
+            return Err(self.lost("the checkpoint was in the registry and is not any more"));
         };
-        let is_lost = match nonce_of(signed) {
-            Ok(nonce) => mined.is_some() || self.node.has_used(nonce)?,
-            Err(_) => true,
-        };
-        if is_lost
-            && self
-                .node
-                .mined(&hash)?
-                .is_none_or(|mined| !mined.has_succeeded)
-        {
-            return Err(self.refused(format!(
-                "the transaction {} failed, or the account used its number for another: anchor it again",
+        if self.is_lost(&hash, signed)? {
+            return Err(self.lost(format!(
+                "the transaction {} failed, or the account used its number for another",
                 to_data(&hash)
             )));
         }
-        if !is_lost && !self.node.knows(&hash)? {
+        if !self.node.knows(&hash)? {
             self.node.send(signed)?;
         }
         Ok(None)
+    }
+
+    /// Whether a transaction failed, or never can be mined because its number is used up.
+    fn is_lost(&self, hash: &[u8; 32], signed: &[u8]) -> Result<bool, SubmitError> {
+        let is_used = match nonce_of(signed) {
+            Ok(nonce) => self.node.has_used(nonce)?,
+            Err(_) => true,
+        };
+        // Asked last, so that it is not taken for lost while it is being mined.
+        let mined = self.node.mined(hash)?;
+        Ok(is_used && mined.is_none_or(|mined| !mined.has_succeeded))
     }
 
     /// The proof that the transaction at this place entered the checkpoint, checked as a verifier checks it.
@@ -222,6 +225,13 @@ impl Submitter {
             state: State::Complete,
             proof,
         })
+    }
+
+    fn lost(&self, why: impl Into<String>) -> SubmitError {
+        SubmitError::Lost {
+            url: self.node.rpc.shown().into(),
+            why: why.into(),
+        }
     }
 
     fn refused(&self, why: impl Into<String>) -> SubmitError {
@@ -275,17 +285,22 @@ impl Backend for Submitter {
             return Ok(self.pending(anchored, None));
         }
         let pending = self.pending(anchored, Some(prepared.to_vec()));
-        match self.node.send(prepared) {
-            Ok(_) => Ok(pending),
-            // Another may have brought the checkpoint there, so that this would fail.
-            Err(error) => {
-                let checkpoint = anchored.checkpoint();
-                let head = self.node.head(&self.registry, &self.log(checkpoint)?)?;
-                match self.covers(&head, checkpoint)? {
-                    true => Ok(pending),
-                    false => Err(error),
-                }
-            }
+        let sent = self.node.send(prepared);
+        let hash = keccak256(prepared);
+        let is_lost = self.is_lost(&hash, prepared)?;
+        if sent.is_ok() && !is_lost {
+            return Ok(pending);
+        }
+        // Another may have brought the checkpoint there, so that this would fail.
+        let checkpoint = anchored.checkpoint();
+        let head = self.node.head(&self.registry, &self.log(checkpoint)?)?;
+        match (self.covers(&head, checkpoint)?, is_lost) {
+            (true, _) => Ok(pending),
+            (false, true) => Err(self.lost(format!(
+                "the transaction {} failed, or the account used its number for another",
+                to_data(&hash)
+            ))),
+            (false, false) => sent.map(|_| pending),
         }
     }
 
