@@ -257,3 +257,82 @@ impl Drop for Calendar {
         let _ = self.child.wait();
     }
 }
+
+/// The key of the first account of every development node, which is rich there.
+pub const RICH_ACCOUNT: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+
+/// An EVM chain: npm's anvil, a whole node, in its own process.
+pub struct Chain {
+    child: Child,
+    /// Where it is asked.
+    pub url: String,
+}
+
+impl Chain {
+    /// Starts it with the id 31337; `None`, with a word on standard error, where anvil is absent.
+    ///
+    /// # Panics
+    /// When it is absent and `AVOUCH_REQUIRE_TOOLS` is set.
+    pub fn start() -> Option<Self> {
+        let platforms = std::env::var_os("AVOUCH_EVM_TOOLS").map(|tools| {
+            let platforms = Path::new(&tools).join("node_modules/@foundry-rs");
+            fs::read_dir(platforms).unwrap()
+        });
+        let anvil = platforms.into_iter().flatten().find_map(|platform| {
+            Some(platform.unwrap().path().join("bin/anvil")).filter(|path| path.is_file())
+        });
+        let Some(anvil) = anvil else {
+            assert!(
+                std::env::var_os("AVOUCH_REQUIRE_TOOLS").is_none(),
+                "anvil is required and absent: set AVOUCH_EVM_TOOLS"
+            );
+            eprintln!("SKIPPED: AVOUCH_EVM_TOOLS names no folder with anvil (tests/tools/evm)");
+            return None;
+        };
+        let mut child = Command::new(anvil)
+            .args(["--hardfork", "osaka", "--port", "0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let listens = lines.find_map(|line| {
+            let line = line.unwrap();
+            line.strip_prefix("Listening on ").map(str::to_owned)
+        });
+        // What else it says has somewhere to go, so that it does not stop at a full pipe.
+        thread::spawn(move || lines.for_each(drop));
+        let url = format!("http://{}", listens.unwrap());
+        Some(Self { child, url })
+    }
+
+    /// The result of a method of the node.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn rpc(&self, method: &str, params: serde_json::Value) -> serde_json::Value {
+        let request =
+            serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+                .to_string();
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(
+            stream,
+            "POST / HTTP/1.0\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{request}",
+            request.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let answer: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert!(answer["error"].is_null(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -12,9 +12,9 @@ use std::time::Duration;
 use avouch::anchors::{opentimestamps, rfc3161};
 use avouch_bundle::Bundle;
 use avouch_tests::desk::{Desk, fixture};
-use avouch_tests::outside::{Calendar, Manner, Tsa};
+use avouch_tests::outside::{Calendar, Chain, Manner, RICH_ACCOUNT, Tsa};
 use avouch_tests::tool;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A desk with one sealed run.
 fn sealed() -> Desk {
@@ -404,4 +404,163 @@ fn two_of_three_kinds_make_a_quorum_and_secrets_stay_out_of_sight() {
 
 fn holds(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
+}
+
+/// A registry on this chain that the desk's `anchors.toml` lists as `chain`, from nothing; its address.
+fn registry(desk: &Desk, chain: &Chain, confirmations: u64) -> String {
+    desk.ok(&["key", "new", "anchoring", "--key-type", "p256"]);
+    fs::write(desk.path(".avouch/account"), format!("0x{RICH_ACCOUNT}\n")).unwrap();
+    services(
+        desk,
+        &format!(
+            "[[service]]\nname = \"chain\"\nkind = \"evm\"\nurl = {:?}\nchain = 31337\n\
+             account_file = \"account\"\nkey = \"anchoring\"\nconfirmations = {confirmations}\n",
+            chain.url
+        ),
+    );
+    let line = desk.ok(&["anchor", "--deploy", "chain"]);
+    services(desk, &line);
+    // Deployed once, it is not deployed again.
+    desk.expect(2, &["anchor", "--deploy", "chain"]);
+    line.split('"').nth(1).unwrap().into()
+}
+
+/// The policy's anchor at that registry, with the newest block that holds one of its events.
+fn trust_registry(desk: &Desk, chain: &Chain, contract: &str) {
+    let key = desk.ok(&["key", "export", "anchoring"]);
+    let block = events(chain, contract).pop().unwrap()["blockHash"].clone();
+    trust(
+        desk,
+        &format!(
+            "\n[[anchor]]\nname = \"chain\"\nkind = \"evm\"\nchain = 31337\n\
+             contract = {contract:?}\nkey = \"\"\"\n{key}\"\"\"\nblock = [{block}]\n"
+        ),
+    );
+}
+
+/// What the registry has accepted.
+fn events(chain: &Chain, contract: &str) -> Vec<Value> {
+    let filter = json!([{"address": contract, "fromBlock": "earliest"}]);
+    let logs = chain.rpc("eth_getLogs", filter);
+    logs.as_array().unwrap().clone()
+}
+
+#[test]
+fn a_registry_is_deployed_asked_and_verified_offline() {
+    let Some(chain) = Chain::start() else {
+        return;
+    };
+    let desk = sealed();
+    let contract = registry(&desk, &chain, 3);
+    let first = anchors(&desk, 3, &[]);
+    assert_eq!(first[0]["standing"], "pending", "{first:?}");
+    assert_eq!(anchors(&desk, 3, &["--upgrade"])[0]["standing"], "pending");
+    chain.rpc("anvil_mine", json!(["0x4"]));
+    trust_registry(&desk, &chain, &contract);
+    reseal(&desk);
+    // The evidence carries the promise, which never verifies.
+    assert_eq!(verdict(&desk).0, 3);
+    let kept = anchors(&desk, 0, &["--upgrade"]);
+    assert_eq!(kept[0]["judged"]["outcome"], "verified", "{kept:?}");
+    reseal(&desk);
+    let (code, report) = verdict(&desk);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(report["about"]["anchors"][0]["anchors"][0], "chain");
+    // Its receipts hold no secret, and no byte of them can be changed.
+    let path = desk.only_file("evidence");
+    let good = fs::read(&path).unwrap();
+    assert!(!holds(&good, RICH_ACCOUNT.as_bytes()));
+    let mut bundle = Bundle::decode(&good).unwrap();
+    let receipt = bundle.anchors[0].receipt.clone();
+    for at in [receipt.len() / 2, receipt.len() - 1] {
+        bundle.anchors[0].receipt[at] ^= 1;
+        fs::write(&path, bundle.encode().unwrap()).unwrap();
+        assert_ne!(verdict(&desk).0, 0, "byte {at}");
+        bundle.anchors[0].receipt.clone_from(&receipt);
+    }
+    fs::write(&path, good).unwrap();
+
+    // What the log holds later is proven to begin with what is anchored.
+    let before = desk.path("before");
+    copy_folder(&desk.path(".avouch"), &before);
+    desk.ingest(&fixture("claude-code-session.jsonl"));
+    desk.ok(&["seal", "--all", "-o", "later"]);
+    anchors(&desk, 3, &[]);
+    chain.rpc("anvil_mine", json!(["0x4"]));
+    let kept = anchors(&desk, 3, &["--upgrade", "--config", ".avouch/anchors.toml"]);
+    assert_eq!(kept, [] as [Value; 0]);
+    assert_eq!(events(&chain, &contract).len(), 2);
+    // A second history of the log, from a copy of the home, is refused by the chain.
+    let home = before.to_str().unwrap();
+    let other = desk.path("other.jsonl");
+    fs::copy(fixture("claude-code-session.jsonl"), &other).unwrap();
+    desk.ok(&["--home", home, "ingest", other.to_str().unwrap()]);
+    desk.ok(&["--home", home, "seal", "--all", "-o", "fork"]);
+    let (said, aside) = desk.expect(3, &["--home", home, "anchor"]);
+    assert!(said.contains("FORKED"), "{said}{aside}");
+    assert_eq!(events(&chain, &contract).len(), 2);
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    let copied = Command::new("cp").arg("-a").args([from, to]).status();
+    assert!(copied.unwrap().success());
+}
+
+#[test]
+fn kill_9_at_any_point_leads_to_one_transaction_with_an_effect() {
+    let Some(chain) = Chain::start() else {
+        return;
+    };
+    let desk = sealed();
+    let contract = registry(&desk, &chain, 1);
+    for round in 0..24_u64 {
+        let mut child = Command::new(avouch_tests::program("avouch"))
+            .args(["anchor", "--attempts", "1"])
+            .current_dir(desk.path("."))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        sleep(Duration::from_micros(round * 2_931 % 60_000));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(events(&chain, &contract).len() <= 1);
+    }
+    desk.expect(3, &["anchor"]);
+    chain.rpc("anvil_mine", json!(["0x1"]));
+    let kept = anchors(&desk, 3, &["--list"]);
+    assert_eq!(kept.len(), 1);
+    trust_registry(&desk, &chain, &contract);
+    anchors(&desk, 0, &["--upgrade"]);
+    assert_eq!(events(&chain, &contract).len(), 1);
+    assert!(desk.ok(&["fsck"]).contains("anchors"));
+    reseal(&desk);
+    assert_eq!(verdict(&desk).0, 0);
+}
+
+#[test]
+fn a_transaction_that_can_never_be_mined_is_made_anew() {
+    let Some(chain) = Chain::start() else {
+        return;
+    };
+    let desk = sealed();
+    let contract = registry(&desk, &chain, 1);
+    chain.rpc("evm_setAutomine", json!([false]));
+    anchors(&desk, 3, &[]);
+    // The node forgets it, and the account uses its number for something else.
+    chain.rpc("anvil_dropAllTransactions", json!([]));
+    let account = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+    let payment = json!([{"from": account, "to": account, "gas": "0x5208"}]);
+    chain.rpc("eth_sendTransaction", payment);
+    chain.rpc("evm_mine", json!([]));
+    let kept = anchors(&desk, 3, &["--upgrade"]);
+    assert_eq!(
+        (&kept[0]["standing"], &kept[0]["error"]),
+        (&"pending".into(), &Value::Null)
+    );
+    chain.rpc("evm_mine", json!([]));
+    trust_registry(&desk, &chain, &contract);
+    anchors(&desk, 0, &["--upgrade"]);
+    assert_eq!(events(&chain, &contract).len(), 1);
+    desk.ok(&["fsck"]);
 }
