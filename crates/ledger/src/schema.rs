@@ -9,7 +9,7 @@ use crate::{Error, Place};
 /// "avou": marks the file as ours (SQLite's header, offset 68).
 pub(crate) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"avou");
 /// The version of `schema.sql`.
-pub(crate) const VERSION: i32 = 5;
+pub(crate) const VERSION: i32 = 6;
 
 const TABLES: &str = include_str!("schema.sql");
 
