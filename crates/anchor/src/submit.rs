@@ -65,6 +65,14 @@ pub enum SubmitError {
         /// By what.
         why: String,
     },
+    /// What is anchored there is not what this log begins with.
+    #[error("{url}: the log has FORKED: {why}")]
+    Forked {
+        /// Who was asked.
+        url: String,
+        /// What is there.
+        why: String,
+    },
     /// The backend is set up wrongly.
     #[error("{0}")]
     Config(String),

@@ -107,7 +107,7 @@ fn exit_code(judged: &[(&AnchorOutcome, Option<Seal>)]) -> u8 {
     let is_bad = |(outcome, seal): &(&AnchorOutcome, Option<Seal>)| {
         matches!(
             outcome.standing,
-            Standing::Failed(SubmitError::BadAnswer { .. })
+            Standing::Failed(SubmitError::BadAnswer { .. } | SubmitError::Forked { .. })
         ) || seal
             .as_ref()
             .is_some_and(|seal| seal.outcome == Sealed::Refused)

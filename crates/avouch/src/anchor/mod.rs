@@ -6,6 +6,7 @@
 mod evm;
 mod services;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -58,7 +59,7 @@ pub enum Standing {
     Pending,
     /// There is none, or nothing new; the next call asks again.
     Failed(SubmitError),
-    /// A later checkpoint was anchored without this one: there will be none.
+    /// A later checkpoint is anchored where they are taken in order: this one needs no receipt, and may get none.
     Overtaken,
     /// The service is not one that was asked now.
     NotAsked,
@@ -154,7 +155,26 @@ impl Home {
     /// How every request ever made stands.
     pub fn anchors(&self) -> Result<Vec<AnchorOutcome>, Error> {
         let requests = self.ledger.anchor_requests()?;
-        Ok(requests.into_iter().map(|one| outcome(one, None)).collect())
+        let mut outcomes: Vec<_> = requests
+            .into_iter()
+            .map(|one| outcome(one, None))
+            .collect();
+        // A registry takes checkpoints in order, so that what a later one got ahead of stays without a receipt.
+        let mut complete: BTreeMap<String, u64> = BTreeMap::new();
+        for one in &outcomes {
+            if one.kind == avouch_anchor::evm::KIND && matches!(one.standing, Standing::Complete) {
+                let last = complete.entry(one.service.clone()).or_default();
+                *last = one.size.max(*last);
+            }
+        }
+        for one in &mut outcomes {
+            let is_open = !matches!(one.standing, Standing::Complete);
+            let last = complete.get(&one.service);
+            if is_open && last.is_some_and(|last| *last > one.size) {
+                one.standing = Standing::Overtaken;
+            }
+        }
+        Ok(outcomes)
     }
 
     /// Writes each anchored checkpoint's text, and each receipt's proof in its backend's own form, into a folder,

@@ -82,8 +82,8 @@ impl Submitter {
     /// Whether the registry's last checkpoint is this very one or a later one; a fork is refused.
     fn covers(&self, head: &Head, checkpoint: &Checkpoint) -> Result<bool, SubmitError> {
         if head.size == checkpoint.size && head.root != checkpoint.root {
-            return Err(self.refused(format!(
-                "the registry has another root for size {}: the log has FORKED, or its key signs for two",
+            return Err(self.forked(format!(
+                "the registry has another root for size {}",
                 head.size
             )));
         }
@@ -234,6 +234,13 @@ impl Submitter {
         }
     }
 
+    fn forked(&self, why: String) -> SubmitError {
+        SubmitError::Forked {
+            url: self.node.rpc.shown().into(),
+            why,
+        }
+    }
+
     fn refused(&self, why: impl Into<String>) -> SubmitError {
         self.node.rpc.refused(why)
     }
@@ -269,8 +276,8 @@ impl Backend for Submitter {
                     self.refused(format!("no consistency proof from size {size}: {why}"))
                 })?;
                 verify_consistency(size, &head.root, checkpoint.size, &checkpoint.root, &proof)
-                    .map_err(|why| self.refused(format!(
-                        "the log does not begin with what the registry has of it at size {size}; it has FORKED: {why}"
+                    .map_err(|why| self.forked(format!(
+                        "it does not begin with what the registry has of it at size {size}: {why}"
                     )))?;
                 proof
             }
