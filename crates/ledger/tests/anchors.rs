@@ -66,7 +66,10 @@ fn a_request_is_renewed_once_by_whoever_saw_its_last_form() {
         ledger.renew_anchor_request(&first, b"three").unwrap(),
         second
     );
-    assert_eq!((second.prepared.as_slice(), second.renewals), (&b"two"[..], 1));
+    assert_eq!(
+        (second.prepared.as_slice(), second.renewals),
+        (&b"two"[..], 1)
+    );
     let found = ledger.anchor_request_for(TreeSize(1), "chain").unwrap();
     assert_eq!(found, Some(second));
     let none = ledger.anchor_request_for(TreeSize(1), "other").unwrap();

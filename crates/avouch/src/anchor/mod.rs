@@ -155,10 +155,7 @@ impl Home {
     /// How every request ever made stands.
     pub fn anchors(&self) -> Result<Vec<AnchorOutcome>, Error> {
         let requests = self.ledger.anchor_requests()?;
-        let mut outcomes: Vec<_> = requests
-            .into_iter()
-            .map(|one| outcome(one, None))
-            .collect();
+        let mut outcomes: Vec<_> = requests.into_iter().map(|one| outcome(one, None)).collect();
         // A registry takes checkpoints in order, so that what a later one got ahead of stays without a receipt.
         let mut complete: BTreeMap<String, u64> = BTreeMap::new();
         for one in &outcomes {

@@ -276,9 +276,11 @@ impl Backend for Submitter {
                     self.refused(format!("no consistency proof from size {size}: {why}"))
                 })?;
                 verify_consistency(size, &head.root, checkpoint.size, &checkpoint.root, &proof)
-                    .map_err(|why| self.forked(format!(
+                    .map_err(|why| {
+                        self.forked(format!(
                         "it does not begin with what the registry has of it at size {size}: {why}"
-                    )))?;
+                    ))
+                    })?;
                 proof
             }
         };
