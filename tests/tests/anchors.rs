@@ -9,8 +9,10 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use avouch::anchors::git::write_public_key;
 use avouch::anchors::{opentimestamps, rfc3161};
 use avouch_bundle::Bundle;
+use avouch_cose::VerifyingKey;
 use avouch_tests::desk::{Desk, fixture};
 use avouch_tests::outside::{Calendar, Chain, Manner, RICH_ACCOUNT, Tsa};
 use avouch_tests::tool;
@@ -562,5 +564,191 @@ fn a_transaction_that_can_never_be_mined_is_made_anew() {
     trust_registry(&desk, &chain, &contract);
     anchors(&desk, 0, &["--upgrade"]);
     assert_eq!(events(&chain, &contract).len(), 1);
+    desk.ok(&["fsck"]);
+}
+
+/// What git says, in this folder.
+fn git(desk: &Desk, folder: &str, args: &[&str]) -> String {
+    let mut git = Command::new("git");
+    git.args(["-C", desk.path(folder).to_str().unwrap()]);
+    git.args(args);
+    let run = git.output().unwrap();
+    let aside = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(run.status.success(), "git {args:?}: {aside}");
+    String::from_utf8(run.stdout).unwrap() + &aside
+}
+
+/// A repository in the middle of somebody's work, that the desk's `anchors.toml` lists and pushes to `hub`.
+fn repository(desk: &Desk, format: &str) {
+    let format = format!("--object-format={format}");
+    git(desk, ".", &["init", "-q", "--bare", &format, "hub"]);
+    git(desk, ".", &["init", "-q", &format, "work"]);
+    for (key, value) in [("user.name", "U"), ("user.email", "u@example.org")] {
+        git(desk, "work", &["config", key, value]);
+    }
+    fs::write(desk.path("work/file"), "one").unwrap();
+    git(desk, "work", &["add", "file"]);
+    git(desk, "work", &["commit", "-q", "-m", "first"]);
+    fs::write(desk.path("work/file"), "staged").unwrap();
+    git(desk, "work", &["add", "file"]);
+    fs::write(desk.path("work/file"), "not staged").unwrap();
+    // A hook would change what somebody works on, and is not run.
+    let hook = desk.path("work/.git/hooks/pre-push");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\nexit 1\n").unwrap();
+    let executable = Command::new("chmod").arg("+x").arg(&hook).status();
+    assert!(executable.unwrap().success());
+    desk.ok(&["key", "new", "committer"]);
+    services(
+        desk,
+        "[[service]]\nname = \"repository\"\nkind = \"git\"\nrepository = \"../work\"\n\
+         key = \"committer\"\npush_to = \"../hub\"\n",
+    );
+}
+
+fn trust_committer(desk: &Desk, name: &str) {
+    let key = desk.ok(&["key", "export", name]);
+    trust(
+        desk,
+        &format!(
+            "\n[[anchor]]\nname = \"colleagues\"\nkind = \"git\"\nkeys = [\"\"\"\n{key}\"\"\"]\n"
+        ),
+    );
+}
+
+#[test]
+fn a_commit_is_made_aside_pushed_and_verified_by_git_and_offline() {
+    for format in ["sha1", "sha256"] {
+        let desk = sealed();
+        repository(&desk, format);
+        let untouched = || {
+            let index = fs::read(desk.path("work/.git/index")).unwrap();
+            let head = git(&desk, "work", &["log", "--branches", "--format=%H"]);
+            let file = fs::read(desk.path("work/file")).unwrap();
+            (index, head, file)
+        };
+        let before = untouched();
+        trust_committer(&desk, "committer");
+        let kept = anchors(&desk, 0, &[]);
+        assert_eq!(kept[0]["judged"]["outcome"], "verified", "{kept:?}");
+        assert_eq!(untouched(), before);
+        reseal(&desk);
+        let (code, report) = verdict(&desk);
+        assert_eq!(code, 0, "{report}");
+        assert_eq!(report["about"]["anchors"][0]["anchors"][0], "colleagues");
+
+        // Git's own judgement, from a clone of where it was pushed.
+        git(&desk, ".", &["clone", "-q", "hub", "clone"]);
+        let reference = "refs/avouch/anchors";
+        let refspec = format!("{reference}:{reference}");
+        git(&desk, "clone", &["fetch", "-q", "origin", &refspec]);
+        let key = VerifyingKey::from_pem(&desk.ok(&["key", "export", "committer"])).unwrap();
+        let line = format!("avouch@localhost {}\n", write_public_key(&key));
+        fs::write(desk.path("signers"), line).unwrap();
+        let signers = desk.path("signers");
+        let signers = format!("gpg.ssh.allowedSignersFile={}", signers.display());
+        let said = git(
+            &desk,
+            "clone",
+            &["-c", &signers, "verify-commit", reference],
+        );
+        assert!(said.contains("Good \"git\" signature"), "{said}");
+        git(&desk, "clone", &["fsck", "--strict"]);
+        desk.expect(0, &["anchor", "--list", "--export", "proofs"]);
+        let (mut text, mut commit) = (None, None);
+        for entry in fs::read_dir(desk.path("proofs")).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("txt") => text = Some(fs::read_to_string(path).unwrap()),
+                Some("commit") => commit = Some(path),
+                _ => panic!("{}", path.display()),
+            }
+        }
+        let held = git(
+            &desk,
+            "clone",
+            &["cat-file", "blob", &format!("{reference}:checkpoint")],
+        );
+        assert_eq!(Some(held), text);
+        let commit = commit.unwrap();
+        let named = git(
+            &desk,
+            "work",
+            &["hash-object", "-t", "commit", commit.to_str().unwrap()],
+        );
+        assert_eq!(named, git(&desk, "hub", &["rev-parse", reference]));
+
+        // The next commit follows the first. The same again makes none.
+        desk.ingest(&fixture("claude-code-session.jsonl"));
+        desk.ok(&["seal", "--all", "-o", "later"]);
+        anchors(&desk, 0, &[]);
+        anchors(&desk, 0, &[]);
+        assert_eq!(
+            git(&desk, "hub", &["rev-list", "--count", reference]),
+            "2\n"
+        );
+    }
+}
+
+#[test]
+fn a_commit_by_somebody_whom_the_policy_does_not_name_dates_nothing() {
+    let desk = sealed();
+    repository(&desk, "sha1");
+    desk.ok(&["key", "new", "colleague"]);
+    trust_committer(&desk, "colleague");
+    let kept = anchors(&desk, 0, &[]);
+    assert_ne!(kept[0]["judged"]["outcome"], "verified", "{kept:?}");
+    reseal(&desk);
+    assert_eq!(verdict(&desk).0, 3);
+}
+
+#[test]
+fn kill_9_at_any_point_leads_to_one_commit() {
+    let desk = sealed();
+    repository(&desk, "sha1");
+    trust_committer(&desk, "committer");
+    for round in 0..24_u64 {
+        let mut child = Command::new(avouch_tests::program("avouch"))
+            .args(["anchor", "--attempts", "1"])
+            .current_dir(desk.path("."))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        sleep(Duration::from_millis(round * 7));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    anchors(&desk, 0, &[]);
+    assert_eq!(
+        git(
+            &desk,
+            "hub",
+            &["rev-list", "--count", "refs/avouch/anchors"]
+        ),
+        "1\n"
+    );
+    assert_eq!(anchors(&desk, 0, &["--list"]).len(), 1);
+    desk.ok(&["fsck"]);
+}
+
+#[test]
+fn a_reference_that_somebody_else_moved_gets_the_commit_behind_theirs() {
+    let desk = sealed();
+    repository(&desk, "sha1");
+    trust_committer(&desk, "committer");
+    // The push fails, so that there is no receipt yet.
+    fs::rename(desk.path("hub"), desk.path("away")).unwrap();
+    anchors(&desk, 3, &["--attempts", "1"]);
+    let reference = "refs/avouch/anchors";
+    let other = git(&desk, "work", &["rev-parse", "HEAD"]);
+    git(&desk, "work", &["update-ref", reference, other.trim()]);
+    fs::rename(desk.path("away"), desk.path("hub")).unwrap();
+    let kept = anchors(&desk, 0, &[]);
+    assert_eq!(kept[0]["judged"]["outcome"], "verified", "{kept:?}");
+    assert_eq!(
+        git(&desk, "hub", &["rev-parse", &format!("{reference}^")]),
+        other
+    );
     desk.ok(&["fsck"]);
 }

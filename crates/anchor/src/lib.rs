@@ -19,6 +19,8 @@ mod anchored;
 mod error;
 #[cfg(feature = "evm")]
 pub mod evm;
+#[cfg(feature = "git")]
+pub mod git;
 #[cfg(feature = "opentimestamps")]
 pub mod opentimestamps;
 mod receipt;

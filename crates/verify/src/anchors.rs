@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use avouch_anchor::evm::{self, Address, BlockHash, Evm, Registry};
+use avouch_anchor::git::{self, Signers};
 use avouch_anchor::opentimestamps::{self, Blocks, Header};
 use avouch_anchor::rfc3161::{self, Authority, certificates_from_pem};
 use avouch_anchor::{Doubt, Existed, Receipt};
@@ -24,6 +25,7 @@ pub(crate) struct PinnedAnchor {
 #[derive(Clone, Debug)]
 enum Trusted {
     Evm(Evm),
+    Git(Signers),
     Rfc3161(Authority),
     OpenTimestamps(Blocks),
 }
@@ -32,6 +34,7 @@ impl PinnedAnchor {
     pub(crate) fn kind(&self) -> &'static str {
         match &self.trusted {
             Trusted::Evm(_) => evm::KIND,
+            Trusted::Git(_) => git::KIND,
             Trusted::Rfc3161(_) => rfc3161::KIND,
             Trusted::OpenTimestamps(_) => opentimestamps::KIND,
         }
@@ -40,6 +43,7 @@ impl PinnedAnchor {
     pub(crate) fn verify(&self, receipt: &Receipt) -> Result<Existed, Doubt> {
         match &self.trusted {
             Trusted::Evm(chain) => receipt.verify(chain),
+            Trusted::Git(signers) => receipt.verify(signers),
             Trusted::Rfc3161(authority) => receipt.verify(authority),
             Trusted::OpenTimestamps(blocks) => receipt.verify(blocks),
         }
@@ -93,6 +97,12 @@ struct RegistryEntry {
     block: Vec<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignersEntry {
+    keys: Vec<String>,
+}
+
 /// Reads the `[[anchor]]` entries.
 pub(crate) fn read(entries: Vec<toml::Table>) -> Result<Vec<PinnedAnchor>, PolicyError> {
     let mut pinned: Vec<PinnedAnchor> = Vec::new();
@@ -115,6 +125,7 @@ pub(crate) fn read(entries: Vec<toml::Table>) -> Result<Vec<PinnedAnchor>, Polic
         }
         let trusted = match kind.as_str() {
             evm::KIND => registry(entry).map(Trusted::Evm),
+            git::KIND => signers(entry).map(Trusted::Git),
             rfc3161::KIND => authority(entry).map(Trusted::Rfc3161),
             opentimestamps::KIND => blocks(entry).map(Trusted::OpenTimestamps),
             _ => Err(format!("{kind:?} is no kind of anchor that is known here")),
@@ -128,6 +139,11 @@ pub(crate) fn read(entries: Vec<toml::Table>) -> Result<Vec<PinnedAnchor>, Polic
                 return Err(wrong(format!(
                     "there is one chain {chain}: list its blocks in one anchor"
                 )));
+            }
+        } else if let Trusted::Git(one) = &trusted {
+            let is_there = |other: &PinnedAnchor| matches!(&other.trusted, Trusted::Git(other) if other.keys().iter().any(|key| one.keys().contains(key)));
+            if let Some(other) = pinned.iter().find(|other| is_there(other)) {
+                return Err(wrong(format!("it has a key of {:?}", other.name)));
             }
         } else if let Trusted::Rfc3161(authority) = &trusted {
             for root in authority.roots() {
@@ -168,6 +184,27 @@ fn registry(entry: toml::Table) -> Result<Evm, String> {
         return Err("it has no block, so nothing could be dated by it".into());
     }
     Evm::new(registry, key, blocks).map_err(|why| why.to_string())
+}
+
+fn signers(entry: toml::Table) -> Result<Signers, String> {
+    let entry: SignersEntry = entry
+        .try_into()
+        .map_err(|error: toml::de::Error| plain(&error))?;
+    let mut keys = Vec::new();
+    for text in &entry.keys {
+        let key = match git::read_public_key(text) {
+            Some(key) => key,
+            None => read_public_key(text).map_err(|why| format!("key {text:?}: {why}"))?,
+        };
+        if keys.contains(&key) {
+            return Err(format!("key {text:?}: it is there twice"));
+        }
+        keys.push(key);
+    }
+    if keys.is_empty() {
+        return Err("it has no key, so nothing could be dated by it".into());
+    }
+    Signers::new(keys).map_err(|why| why.to_string())
 }
 
 fn authority(entry: toml::Table) -> Result<Authority, String> {

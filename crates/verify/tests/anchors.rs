@@ -371,6 +371,37 @@ fn a_policy_whose_anchors_or_quorum_make_no_sense_is_refused() {
 }
 
 #[test]
+fn an_anchor_in_git_names_keys_each_of_one_anchor() {
+    let key = |seed| {
+        let key = SigningKey::generate(Algorithm::Ed25519, &[seed; 32]).unwrap();
+        avouch_anchor::git::write_public_key(&key.verifying_key())
+    };
+    let p256 = SigningKey::generate(Algorithm::P256, &[1; 32]).unwrap();
+    let anchor = |name: &str, keys: &[String]| {
+        format!("[[anchor]]\nname = {name:?}\nkind = \"git\"\nkeys = {keys:?}\n")
+    };
+    let read = |anchors: &str| Policy::from_toml(&policy_toml(&format!("\n{anchors}"))).map(drop);
+    read(&(anchor("a", &[key(1), key(2)]) + &anchor("b", &[key(3)]))).unwrap();
+    for (anchors, words) in [
+        (anchor("a", &[]), "no key"),
+        (anchor("a", &[key(1), key(1)]), "twice"),
+        (
+            anchor("a", &[key(1)]) + &anchor("b", &[key(1)]),
+            "a key of \"a\"",
+        ),
+        (anchor("a", &[p256.verifying_key().to_pem()]), "Ed25519"),
+        (anchor("a", &["ssh-ed25519 AAAA".into()]), "key"),
+        (anchor("a", &[key(1)]) + "block = []\n", "block"),
+    ] {
+        let refused = read(&anchors);
+        assert!(
+            matches!(&refused, Err(PolicyError::Anchor { reason, .. }) if reason.contains(words)),
+            "{words}: {refused:?}"
+        );
+    }
+}
+
+#[test]
 fn an_anchor_on_an_evm_chain_names_contract_key_and_blocks() {
     let key = |algorithm| {
         let key = SigningKey::generate(algorithm, &[5; 32]).unwrap();

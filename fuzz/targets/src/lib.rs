@@ -13,6 +13,7 @@ mod cose;
 mod escrow;
 mod evidence;
 mod evm;
+mod git;
 mod ingest;
 mod merkle;
 mod seeds;
@@ -48,6 +49,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("anchor_rfc3161", anchors::time_stamp),
     ("anchor_opentimestamps", anchors::bitcoin_proof),
     ("anchor_evm", evm::proof),
+    ("anchor_git", git::proof),
     ("bundle", evidence::bundle),
     ("policy", evidence::policy),
     ("verify", evidence::verifier),

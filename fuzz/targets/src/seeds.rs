@@ -113,6 +113,7 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
         "anchor_rfc3161" => vec![include_bytes!("../seeds/time-stamp.tsr").to_vec()],
         "anchor_opentimestamps" => vec![include_bytes!("../seeds/every-step.ots").to_vec()],
         "anchor_evm" => crate::evm::seeds(),
+        "anchor_git" => crate::git::seeds(),
         "bundle" => [
             run.bundle(),
             full_bundle(),

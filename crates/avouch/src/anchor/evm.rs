@@ -9,8 +9,8 @@ use avouch_ledger::Ledger;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::services::{check_url, client, read_list, said, secret};
-use crate::{Error, Home, Secret};
+use super::services::{check_url, client, open_key, read_list, said, secret};
+use crate::{Error, Home};
 
 /// What is paid at most unless the file tells, in gwei per gas.
 const MAX_FEE_GWEI: u64 = 50;
@@ -88,16 +88,13 @@ pub(super) fn submitter(
         chain: entry.chain,
         contract,
     };
-    let passphrase = secret(
+    let key = open_key(
+        home,
         folder,
+        &entry.key,
         entry.key_passphrase_env.as_deref(),
         entry.key_passphrase_file.as_deref(),
-    )?
-    .map(|text| Secret::new(text.trim_end_matches(['\r', '\n']).into()));
-    let key = home
-        .keys()
-        .open(&entry.key, passphrase.as_ref())
-        .map_err(|why| format!("key {:?}: {why}", entry.key))?;
+    )?;
     let ledger = home.ledger.path().to_owned();
     let growth: Box<Growth> = Box::new(move |before, after| {
         let ledger = Ledger::open_read_only(&ledger);

@@ -4,6 +4,7 @@
 //! point, however roughly, goes on where that was, and ends up with one receipt.
 
 mod evm;
+mod repository;
 mod services;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use avouch_anchor::{Anchored, Receipt, SubmitError, opentimestamps, rfc3161};
+use avouch_anchor::{Anchored, Receipt, SubmitError, git, opentimestamps, rfc3161};
 use avouch_ledger::AnchorRequest;
 
 use crate::random::os_random;
@@ -188,12 +189,17 @@ impl Home {
             let text = dir.join(format!("{stem}.txt"));
             durable::replace(&text, receipt.anchored.text().as_bytes())?;
             let extension = match request.kind.as_str() {
+                git::KIND => "commit",
                 rfc3161::KIND => "tsr",
                 opentimestamps::KIND => "ots",
                 _ => "proof",
             };
             let path = dir.join(format!("{stem}.{}.{extension}", request.backend));
-            durable::replace(&path, &receipt.proof)?;
+            let proof = match request.kind.as_str() {
+                git::KIND => git::Proof::decode(&receipt.proof)?.commit,
+                _ => receipt.proof,
+            };
+            durable::replace(&path, &proof)?;
             written.push(path);
         }
         Ok(written)

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
-use avouch_anchor::{Backend, evm, opentimestamps, rfc3161};
+use avouch_anchor::{Backend, evm, git, opentimestamps, rfc3161};
+use avouch_cose::SigningKey;
 use avouch_http::{Client, Credential};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::{Error, Home};
+use crate::{Error, Home, Secret};
 
 /// How long a request may take unless the file tells, in seconds.
 const TIMEOUT: u64 = 20;
@@ -61,8 +62,11 @@ impl Home {
     /// # Errors
     /// [`Error::Services`] says what is wrong in it.
     pub fn read_services(&self, path: &Path) -> Result<Vec<Service>, Error> {
-        let with_home = |entry, folder: &Path| -> Result<Box<dyn Backend + Send + Sync>, String> {
-            Ok(Box::new(super::evm::submitter(entry, folder, self)?))
+        let with_home = |kind: &str, entry, folder: &Path| -> Made {
+            match kind {
+                git::KIND => Ok(Box::new(super::repository::open(entry, folder, self)?)),
+                _ => Ok(Box::new(super::evm::submitter(entry, folder, self)?)),
+            }
         };
         read_services(path, with_home)
     }
@@ -83,10 +87,12 @@ pub(super) fn read_list(path: &Path) -> Result<Vec<toml::Table>, Error> {
     Ok(file.service)
 }
 
-/// Reads a file's services; `registry` makes those that need the home.
+type Made = Result<Box<dyn Backend + Send + Sync>, String>;
+
+/// Reads a file's services; `with_home` makes those of the kinds that need the home.
 fn read_services(
     path: &Path,
-    registry: impl Fn(toml::Table, &Path) -> Result<Box<dyn Backend + Send + Sync>, String>,
+    with_home: impl Fn(&str, toml::Table, &Path) -> Made,
 ) -> Result<Vec<Service>, Error> {
     let wrong = |why: String| Error::Services {
         path: path.into(),
@@ -113,7 +119,7 @@ fn read_services(
         let backend = match kind.as_str() {
             rfc3161::KIND => authority(entry, folder),
             opentimestamps::KIND => calendars(entry),
-            evm::KIND => registry(entry, folder),
+            evm::KIND | git::KIND => with_home(&kind, entry, folder),
             _ => Err(format!("{kind:?} is no kind that is known here")),
         };
         let backend = backend.map_err(|why| wrong(format!("service {name:?}: {why}")))?;
@@ -125,7 +131,7 @@ fn read_services(
     }
 }
 
-fn authority(entry: toml::Table, folder: &Path) -> Result<Box<dyn Backend + Send + Sync>, String> {
+fn authority(entry: toml::Table, folder: &Path) -> Made {
     let entry: AuthorityEntry = entry
         .try_into()
         .map_err(|error: toml::de::Error| said(&error))?;
@@ -142,7 +148,7 @@ fn authority(entry: toml::Table, folder: &Path) -> Result<Box<dyn Backend + Send
     )))
 }
 
-fn calendars(entry: toml::Table) -> Result<Box<dyn Backend + Send + Sync>, String> {
+fn calendars(entry: toml::Table) -> Made {
     let entry: CalendarsEntry = entry
         .try_into()
         .map_err(|error: toml::de::Error| said(&error))?;
@@ -184,6 +190,21 @@ pub(super) fn secret(
     Ok(Some(Zeroizing::new(value)))
 }
 
+/// The key of this name in the home's store.
+pub(super) fn open_key(
+    home: &Home,
+    folder: &Path,
+    name: &str,
+    passphrase_env: Option<&str>,
+    passphrase_file: Option<&str>,
+) -> Result<SigningKey, String> {
+    let passphrase = secret(folder, passphrase_env, passphrase_file)?
+        .map(|text| Secret::new(text.trim_end_matches(['\r', '\n']).into()));
+    home.keys()
+        .open(name, passphrase.as_ref())
+        .map_err(|why| format!("key {name:?}: {why}"))
+}
+
 pub(super) fn client(timeout: Option<u64>) -> Client {
     Client::new(Duration::from_secs(
         timeout.unwrap_or(TIMEOUT).clamp(1, 600),
@@ -220,7 +241,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("anchors.toml");
         fs::write(&path, text).unwrap();
-        read_services(&path, |_, _| Err("not here".into())).map_err(|error| error.to_string())
+        read_services(&path, |_, _, _| Err("not here".into())).map_err(|error| error.to_string())
     }
 
     #[test]
