@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -15,7 +15,7 @@ use avouch_bundle::Bundle;
 use avouch_cose::VerifyingKey;
 use avouch_tests::desk::{Desk, fixture};
 use avouch_tests::outside::{Calendar, Chain, Manner, RICH_ACCOUNT, Tsa};
-use avouch_tests::tool;
+use avouch_tests::{program, tool};
 use serde_json::{Value, json};
 
 /// A desk with one sealed run.
@@ -751,4 +751,108 @@ fn a_reference_that_somebody_else_moved_gets_the_commit_behind_theirs() {
         other
     );
     desk.ok(&["fsck"]);
+}
+
+/// The auditor's program without a network: in a namespace where no interface is up. `None` where the system does not
+/// allow one.
+fn verdict_cut_off(desk: &Desk) -> Option<(i32, Value)> {
+    let cut_off = |program: &std::path::Path, args: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--net", "--map-root-user"]).arg(program);
+        command.args(args).current_dir(desk.path("."));
+        command.output().unwrap()
+    };
+    let routes = cut_off("cat".as_ref(), &["/proc/net/route"]);
+    if !routes.status.success() {
+        eprintln!(
+            "SKIPPED: no network namespace: {}",
+            String::from_utf8_lossy(&routes.stderr)
+        );
+        return None;
+    }
+    // At most the table's head, and no way anywhere.
+    assert!(routes.stdout.lines().count() <= 1, "{routes:?}");
+    let bundle = desk.only_file("evidence");
+    let args = [
+        "--json",
+        "--trust",
+        ".avouch/trust.toml",
+        bundle.to_str().unwrap(),
+    ];
+    let run = cut_off(&program("avouch-verify"), &args);
+    let said: Value = serde_json::from_slice(&run.stdout).unwrap();
+    Some((
+        run.status.code().unwrap(),
+        said["answers"][0]["report"].clone(),
+    ))
+}
+
+#[test]
+fn four_anchors_are_verified_with_the_network_cut_off() {
+    let (Some(python), Some(chain)) = (tool("AVOUCH_PYTHON", "python3"), Chain::start()) else {
+        return;
+    };
+    let (desk, tsa) = (sealed(), Tsa::new());
+    let mut calendar = Calendar::start(&python, 900_000);
+    services(&desk, &tsa.service_toml("tsa"));
+    services(
+        &desk,
+        &format!(
+            "[[service]]\nname = \"ots\"\nkind = \"opentimestamps\"\ncalendars = [{:?}]\n",
+            calendar.url
+        ),
+    );
+    let contract = registry(&desk, &chain, 1);
+    repository(&desk, "sha256");
+    anchors(&desk, 3, &[]);
+    let (height, header) = calendar.mine();
+    chain.rpc("anvil_mine", json!(["0x2"]));
+    trust(&desk, &tsa.anchor_toml("tsa"));
+    trust(
+        &desk,
+        &format!(
+            "\n[[anchor]]\nname = \"bitcoin\"\nkind = \"opentimestamps\"\n\
+             block = [{{ height = {height}, header = \"{header}\" }}]\n"
+        ),
+    );
+    trust_registry(&desk, &chain, &contract);
+    trust_committer(&desk, "committer");
+    let policy = desk.path(".avouch/trust.toml");
+    let required = "[require]\nanchors = \"4 of: tsa, bitcoin, chain, colleagues\"\n";
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, text.replace("[require]\n", required)).unwrap();
+    let kept = anchors(&desk, 0, &["--upgrade"]);
+    assert!(
+        kept.iter()
+            .all(|one| one["judged"]["outcome"] == "verified"),
+        "{kept:?}"
+    );
+    reseal(&desk);
+    drop((chain, calendar));
+    let Some((code, report)) = verdict_cut_off(&desk) else {
+        return;
+    };
+    assert_eq!(code, 0, "{report}");
+    let found = report["about"]["anchors"].as_array().unwrap();
+    let mut found: Vec<&str> = found
+        .iter()
+        .map(|one| one["anchors"][0].as_str().unwrap())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, ["bitcoin", "chain", "colleagues", "tsa"]);
+
+    // Each of the four counts: without it, or with a bit of it flipped, what is required is not there.
+    let path = desk.only_file("evidence");
+    let good = Bundle::decode(&fs::read(&path).unwrap()).unwrap();
+    for one in 0..4 {
+        let mut bundle = good.clone();
+        bundle.anchors.remove(one);
+        fs::write(&path, bundle.encode().unwrap()).unwrap();
+        assert_eq!(verdict_cut_off(&desk).unwrap().0, 3, "without anchor {one}");
+        let mut bundle = good.clone();
+        let middle = bundle.anchors[one].receipt.len() / 2;
+        bundle.anchors[one].receipt[middle] ^= 1;
+        fs::write(&path, bundle.encode().unwrap()).unwrap();
+        assert_ne!(verdict_cut_off(&desk).unwrap().0, 0, "anchor {one} changed");
+    }
 }
