@@ -57,9 +57,9 @@ pub const SHA: &str = "sha";
 /// The claim state at a segment's two sides.
 pub const BOUNDARY: &str = "boundary";
 /// Whole events: the tree's leaves send, the chain receives.
-pub(crate) const EVENT: &str = "event";
+pub const EVENT: &str = "event";
 /// Chain values, by the index of the event that they stand before.
-pub(crate) const LINK: &str = "link";
+pub const LINK: &str = "link";
 /// Approvals that matching events use: within the events table.
 pub const GATE: &str = "gate";
 
