@@ -7,12 +7,14 @@
 //! threads.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 use std::process::Command;
 use std::time::Instant;
 
 use avouch_fold::{BATCH, Folding, Prover};
-use avouch_merkle::{Digest, hash_leaf};
-use avouch_trace::{Decision, Event, Flags, Header, Kind, NameId};
+use avouch_merkle::Digest;
 use ff::Field;
 use nova_snark::frontend::gadgets::{sha256::sha256_compression_function, uint32::UInt32};
 use nova_snark::frontend::num::AllocatedNum;
@@ -136,32 +138,6 @@ fn peer(steps: usize) {
     );
 }
 
-fn run(size: u64) -> Vec<Event> {
-    let event = |seq: u64| {
-        let kind = match seq {
-            0 => Kind::RunStart,
-            _ if seq + 1 == size => Kind::RunEnd,
-            _ => Kind::Note,
-        };
-        let header = Header {
-            kind,
-            decision: Decision::None,
-            flags: Flags::NONE,
-            round: 0,
-            seq,
-            time: 1_700_000_000_000 + seq,
-            cost: Some(1),
-            budget: None,
-            score: None,
-            parent: None,
-            actor: NameId::NONE,
-            subject: NameId::NONE,
-        };
-        Event::new(&header, hash_leaf(&seq.to_be_bytes()))
-    };
-    (0..size).map(event).collect()
-}
-
 /// Three runs, of as many events together.
 fn ours(events: u64) {
     println!("avouch, {BATCH} events a step");
@@ -171,7 +147,7 @@ fn ours(events: u64) {
     let mut folding = Folding::new(start, None).unwrap();
     let mut head = start;
     for size in [events / 3, events / 3, events - 2 * (events / 3)] {
-        let run = run(size);
+        let run = support::run(size);
         head = run.iter().fold(head, |value, event| event.chain(&value));
         let ((), cpu, wall) = timed(&format!("a run of {size} events more"), || {
             let quiet = |_, _| {};

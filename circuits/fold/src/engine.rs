@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use avouch_merkle::Digest;
-use ff::{Field, PrimeField};
+use ff::PrimeField;
 use nova_snark::provider::poseidon::{PoseidonConstantsCircuit, PoseidonRO};
 use nova_snark::provider::{PallasEngine, VestaEngine, ipa_pc::EvaluationEngine};
 use nova_snark::spartan::snark::RelaxedR1CSSNARK;
@@ -29,12 +29,13 @@ pub(crate) fn hash(elements: &[Scalar]) -> Scalar {
     sponge.squeeze(Scalar::NUM_BITS as usize, false)
 }
 
+/// 16 bytes as a number, big-endian.
+pub(crate) fn number(bytes: [u8; 16]) -> Scalar {
+    Scalar::from_u128(u128::from_be_bytes(bytes))
+}
+
 /// A digest as two numbers of 128 bits, the first half first.
 pub(crate) fn halves(digest: &Digest) -> [Scalar; 2] {
-    let half = |bytes: &[u8]| {
-        bytes.iter().fold(Scalar::ZERO, |sum, byte| {
-            sum * Scalar::from(256) + Scalar::from(u64::from(*byte))
-        })
-    };
-    [half(&digest.0[..16]), half(&digest.0[16..])]
+    let half = |at: usize| number(core::array::from_fn(|byte| digest.0[at + byte]));
+    [half(0), half(16)]
 }

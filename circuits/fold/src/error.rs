@@ -62,3 +62,14 @@ pub enum Error {
     #[error("the proof system failed: {0}")]
     Library(String),
 }
+
+impl Error {
+    #[cfg(any(feature = "prove", test))]
+    pub(crate) fn trace(why: impl std::fmt::Display) -> Self {
+        Self::Trace(why.to_string())
+    }
+
+    pub(crate) fn library(why: impl std::fmt::Display) -> Self {
+        Self::Library(why.to_string())
+    }
+}

@@ -4,40 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use avouch_claims::{Claim, Claims, Filter};
-use avouch_merkle::{Digest, hash_leaf};
-use avouch_trace::{Decision, Event, Flags, Header, Kind, NameId};
+use avouch_merkle::Digest;
+use avouch_trace::{Event, Kind};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::support::run;
 use crate::{Error, Folding, MAX_PROOF_LEN, Prover, Public, Verifier};
 
 const START: Digest = Digest([7; 32]);
-
-fn run(size: u64) -> Vec<Event> {
-    let event = |seq: u64| {
-        let kind = match seq {
-            0 => Kind::RunStart,
-            _ if seq + 1 == size => Kind::RunEnd,
-            _ => Kind::ToolCall,
-        };
-        let header = Header {
-            kind,
-            decision: Decision::Allow,
-            flags: Flags::NONE,
-            round: 0,
-            seq,
-            time: 1_700_000_000_000 + seq,
-            cost: Some(10),
-            budget: None,
-            score: None,
-            parent: None,
-            actor: NameId::NONE,
-            subject: NameId::NONE,
-        };
-        Event::new(&header, hash_leaf(&seq.to_be_bytes()))
-    };
-    (0..size).map(event).collect()
-}
 
 /// At most so much spent, and at least three tool calls.
 fn claims(spend: u64) -> Claims {

@@ -23,6 +23,9 @@ mod proof;
 #[cfg(feature = "prove")]
 mod prove;
 mod registers;
+#[cfg(all(test, feature = "prove"))]
+#[path = "../tests/support/mod.rs"]
+mod support;
 mod terms;
 mod verify;
 

@@ -119,10 +119,9 @@ impl<'c> Native<'c> {
     }
 
     fn event(&mut self, event: &Event) -> Result<(), Error> {
-        let trace = |error: &dyn std::fmt::Display| Error::Trace(error.to_string());
-        let header = self.checker.event(event).map_err(|error| trace(&error))?;
+        let header = self.checker.event(event).map_err(Error::trace)?;
         if let Some(state) = &mut self.state {
-            state.step(&header).map_err(|error| trace(&error))?;
+            state.step(&header).map_err(Error::trace)?;
         }
         self.chain = event.chain(&self.chain);
         self.events += 1;
@@ -151,14 +150,12 @@ impl<'c> Native<'c> {
         // Says that the run has not ended.
         if self.checker.count() != 0 {
             let unfinished = self.checker.finish().map(|_| ());
-            unfinished.map_err(|error| Error::Trace(error.to_string()))?;
+            unfinished.map_err(Error::trace)?;
         }
         let Some(state) = &self.state else {
             return Ok(());
         };
-        let verdict = state
-            .finish()
-            .map_err(|error| Error::Trace(error.to_string()))?;
+        let verdict = state.finish().map_err(Error::trace)?;
         match verdict.failures().find(|failure| counts(&failure.reason)) {
             Some(failure) => Err(Error::False(failure.to_string())),
             None => Ok(()),

@@ -19,13 +19,13 @@ impl Params {
         let shape = Step::shape()?;
         PublicParams::setup(&shape, &*default_ck_hint(), &*default_ck_hint())
             .map(Self)
-            .map_err(|error| Error::Library(error.to_string()))
+            .map_err(Error::library)
     }
 
     /// What makes publishable proofs, and what verifies them.
     pub(crate) fn keys(&self) -> Result<(CompressKey, Verifier), Error> {
-        let (prover, verifier) = CompressedSNARK::<_, _, _, S1, S2>::setup(&self.0)
-            .map_err(|error| Error::Library(error.to_string()))?;
+        let (prover, verifier) =
+            CompressedSNARK::<_, _, _, S1, S2>::setup(&self.0).map_err(Error::library)?;
         Ok((prover, Verifier::new(verifier, self.digest())))
     }
 

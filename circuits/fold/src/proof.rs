@@ -33,8 +33,7 @@ pub(crate) struct Proof {
 
 impl Proof {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, Error> {
-        let snark = postcard::to_allocvec(&self.snark)
-            .map_err(|error| Error::Library(error.to_string()))?;
+        let snark = postcard::to_allocvec(&self.snark).map_err(Error::library)?;
         let mut bytes = Vec::with_capacity(HEAD + snark.len());
         bytes.extend(MAGIC);
         bytes.push(VERSION);

@@ -139,14 +139,13 @@ impl Prover {
         snark: Option<Recursive>,
         step: &Step,
     ) -> Result<Recursive, Error> {
-        let failed = |error: nova_snark::errors::NovaError| Error::Library(error.to_string());
         let params = &self.params.0;
         let mut snark = match snark {
             Some(snark) => snark,
-            None => Recursive::new(params, step, &folding.first()?).map_err(failed)?,
+            None => Recursive::new(params, step, &folding.first()?).map_err(Error::library)?,
         };
         // The first call after `new` only counts the step that is already there.
-        snark.prove_step(params, step).map_err(failed)?;
+        snark.prove_step(params, step).map_err(Error::library)?;
         Ok(snark)
     }
 
@@ -167,7 +166,7 @@ impl Prover {
         let last = native.step(&[], random(rng))?;
         let snark = self.step(folding, folding.snark.clone(), &last)?;
         let compressed = CompressedSNARK::prove(&self.params.0, &publisher.key, &snark)
-            .map_err(|error| Error::Library(error.to_string()))?;
+            .map_err(Error::library)?;
         let proof = Proof {
             parameters: self.params.digest(),
             steps: snark.num_steps() as u64,
@@ -264,7 +263,7 @@ impl<'c> Folding<'c> {
             native: self.native.save(),
             snark: self.snark.clone(),
         };
-        postcard::to_allocvec(&stored).map_err(|error| Error::Library(error.to_string()))
+        postcard::to_allocvec(&stored).map_err(Error::library)
     }
 
     fn first(&self) -> Result<[Scalar; crate::circuit::ARITY], Error> {

@@ -1,8 +1,7 @@
 //! Claims in the form that the circuit reads: the same number of elements whatever they are.
 
 use avouch_claims::{Claim, Claims, Filter, Ids, Matching};
-use avouch_trace::NameId;
-use ff::{Field, PrimeField};
+use ff::Field;
 
 use crate::Error;
 use crate::engine::{self, Scalar};
@@ -211,11 +210,6 @@ fn packed(bits: &[bool]) -> Scalar {
     Scalar::from(number)
 }
 
-/// An id as a number, big-endian.
-pub(crate) fn id(name: &NameId) -> Scalar {
-    Scalar::from_u128(u128::from_be_bytes(name.0))
-}
-
 /// A list that is shorter repeats its first member: it has the same roots.
 fn members<const N: usize>(ids: &Ids, what: &'static str) -> Result<[Scalar; N], Error> {
     let ids = ids.as_slice();
@@ -223,6 +217,6 @@ fn members<const N: usize>(ids: &Ids, what: &'static str) -> Result<[Scalar; N],
         return Err(Error::TooMany { what, most: N });
     }
     Ok(core::array::from_fn(|at| {
-        id(ids.get(at).unwrap_or(&ids[0]))
+        engine::number(ids.get(at).unwrap_or(&ids[0]).0)
     }))
 }

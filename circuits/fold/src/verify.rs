@@ -47,13 +47,9 @@ pub struct Verifier {
 impl core::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Verifier")
-            .field("parameters", &hex(&self.parameters))
+            .field("parameters", &Digest(self.parameters))
             .finish_non_exhaustive()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Verifier {
@@ -86,17 +82,15 @@ impl Verifier {
         if proof.parameters != self.parameters {
             return Err(Error::OtherParameters { what: "the proof" });
         }
-        let most = most_steps(public.events, public.runs);
-        if proof.steps < fewest_steps(public.events) || most.is_none_or(|most| proof.steps > most) {
-            return Err(Error::Steps {
-                steps: proof.steps,
-                events: public.events,
-            });
-        }
-        let steps = usize::try_from(proof.steps).map_err(|_| Error::Steps {
+        let wrong = || Error::Steps {
             steps: proof.steps,
             events: public.events,
-        })?;
+        };
+        let most = most_steps(public.events, public.runs).ok_or_else(wrong)?;
+        if !(fewest_steps(public.events)..=most).contains(&proof.steps) {
+            return Err(wrong());
+        }
+        let steps = usize::try_from(proof.steps).map_err(|_| wrong())?;
         let first = start(&public.chain_start, &terms);
         let last = catch_unwind(AssertUnwindSafe(|| {
             proof.snark.verify(&self.key, steps, &first)

@@ -68,12 +68,7 @@ impl Claimed {
         cs: &mut CS,
         terms: &Terms,
     ) -> Result<(Self, Vec<AllocatedNum<Scalar>>), SynthesisError> {
-        let variables = terms
-            .elements()
-            .into_iter()
-            .map(|element| AllocatedNum::alloc(cs.namespace(|| "claim"), || Ok(element)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let numbers: Vec<Num> = variables.iter().map(Num::from).collect();
+        let (variables, numbers) = alloc_all(cs, terms.elements())?;
         let mut elements = Elements(numbers.iter());
         let mut switches = elements.next()?.to_bits(cs, SWITCHES)?.into_iter();
         let mut switch = || switches.next().ok_or(SynthesisError::AssignmentMissing);
@@ -183,12 +178,7 @@ impl Kept {
         cs: &mut CS,
         registers: &Registers,
     ) -> Result<(Self, Vec<AllocatedNum<Scalar>>), SynthesisError> {
-        let variables = registers
-            .elements()
-            .into_iter()
-            .map(|element| AllocatedNum::alloc(cs.namespace(|| "register"), || Ok(element)))
-            .collect::<Result<Vec<_>, _>>()?;
-        let numbers: Vec<Num> = variables.iter().map(Num::from).collect();
+        let (variables, numbers) = alloc_all(cs, registers.elements())?;
         let mut numbers = Elements(numbers.iter());
         let kept = Self {
             open: numbers.next()?,
@@ -364,6 +354,19 @@ impl Kept {
         }
         Ok(holds)
     }
+}
+
+/// Allocates these values, and gives them as numbers too.
+fn alloc_all<CS: ConstraintSystem<Scalar>>(
+    cs: &mut CS,
+    values: impl IntoIterator<Item = Scalar>,
+) -> Result<(Vec<AllocatedNum<Scalar>>, Vec<Num>), SynthesisError> {
+    let variables = values
+        .into_iter()
+        .map(|value| AllocatedNum::alloc(cs.namespace(|| "value"), || Ok(value)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let numbers = variables.iter().map(Num::from).collect();
+    Ok((variables, numbers))
 }
 
 /// Enforces low <= high where `on` is 1, both of at most `bits` bits.

@@ -98,11 +98,8 @@ impl StepCircuit<Scalar> for Step {
         let (claimed, variables) = Claimed::alloc(cs, &self.terms)?;
         let opened = poseidon(cs, &variables)?;
         equal(cs, &opened, digest);
-        let (mut kept, mut variables) = Kept::alloc(cs, &self.before)?;
-        variables.push(AllocatedNum::alloc(cs.namespace(|| "blinding"), || {
-            Ok(self.blinding)
-        })?);
-        let opened = poseidon(cs, &variables)?;
+        let (mut kept, variables) = Kept::alloc(cs, &self.before)?;
+        let opened = commit(cs, variables, self.blinding)?;
         equal(cs, &opened, commitment);
 
         let mut chain = bytes_to_bits(cs, &self.chain.0)?;
@@ -129,11 +126,8 @@ impl StepCircuit<Scalar> for Step {
         }
 
         let holds = kept.verdict(cs, &claimed)?;
-        let mut variables = kept.variables(cs)?;
-        variables.push(AllocatedNum::alloc(cs.namespace(|| "blinding"), || {
-            Ok(self.next_blinding)
-        })?);
-        let next_commitment = poseidon(cs, &variables)?;
+        let variables = kept.variables(cs)?;
+        let next_commitment = commit(cs, variables, self.next_blinding)?;
         let [high, low] = head;
         Ok(vec![
             high.to_variable(cs)?,
@@ -179,6 +173,18 @@ fn bytes_to_bits<CS: ConstraintSystem<Scalar>>(
         }
     }
     Ok(bits)
+}
+
+/// As [`Registers::commit`].
+fn commit<CS: ConstraintSystem<Scalar>>(
+    cs: &mut CS,
+    mut variables: Vec<AllocatedNum<Scalar>>,
+    blinding: Scalar,
+) -> Result<AllocatedNum<Scalar>, SynthesisError> {
+    variables.push(AllocatedNum::alloc(cs.namespace(|| "blinding"), || {
+        Ok(blinding)
+    })?);
+    poseidon(cs, &variables)
 }
 
 fn poseidon<CS: ConstraintSystem<Scalar>>(
