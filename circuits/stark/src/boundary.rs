@@ -23,7 +23,7 @@ use p3_lookup::{Count, InteractionBuilder};
 use crate::Val;
 use crate::blind::{self, Blinded};
 use crate::bus;
-use crate::sha::tag;
+use crate::sha::{receive, tag};
 
 /// What every message begins with.
 const DOMAIN: &[u8; 16] = b"avouch/boundary1";
@@ -156,10 +156,8 @@ impl BoundaryAir {
         };
         let number = AB::Expr::from_u32(tag::BLOCK) * row[BLOCK];
         let mut sha = |part: u32, columns: core::ops::Range<usize>, count: AB::Expr| {
-            let mut fields = alloc::vec![id.clone(), number.clone() + AB::Expr::from_u32(part)];
-            fields.extend(columns.map(expr));
-            fields.resize(tag::FIELDS, AB::Expr::ZERO);
-            builder.push_interaction(bus::SHA, fields, -Count::bounded(count, 1));
+            let tag = number.clone() + AB::Expr::from_u32(part);
+            receive(builder, id.clone(), tag, columns.map(expr), count);
         };
         for (part, limbs) in tag::PARTS.into_iter().enumerate() {
             sha(

@@ -24,7 +24,7 @@ use p3_lookup::{Count, InteractionBuilder};
 use crate::Val;
 use crate::blind::{self, Blinded};
 use crate::bus::{self, DIGEST_LIMBS, HEADER_LIMBS, INCOMING, OUTGOING};
-use crate::sha::tag;
+use crate::sha::{receive, tag};
 
 /// Blocks of a message.
 pub(crate) const BLOCKS: usize = 3;
@@ -155,23 +155,21 @@ fn message<AB: AirBuilder>(row: &[AB::Var]) -> Vec<AB::Expr> {
 
 fn eval_messages<AB: InteractionBuilder>(builder: &mut AB, row: &[AB::Var]) {
     let limbs = message::<AB>(row);
-    let mut receive = |tag: u32, limbs: &[AB::Expr]| {
-        let mut fields = alloc::vec![row[ID].into(), AB::Expr::from_u32(tag)];
-        fields.extend_from_slice(limbs);
-        fields.resize(tag::FIELDS, AB::Expr::ZERO);
-        builder.push_interaction(bus::SHA, fields, -Count::bounded(row[REAL].into(), 1));
+    let mut sha = |tag: u32, limbs: &[AB::Expr]| {
+        let (id, tag) = (row[ID].into(), AB::Expr::from_u32(tag));
+        receive(builder, id, tag, limbs.iter().cloned(), row[REAL].into());
     };
     for (block, limbs) in limbs.chunks_exact(32).enumerate() {
         let format = if block == 0 { tag::FMT_LO } else { 0 };
         let tag = tag::BLOCK * block as u32 + format;
         for (part, range) in tag::PARTS.into_iter().enumerate() {
-            receive(tag + part as u32, &limbs[range]);
+            sha(tag + part as u32, &limbs[range]);
         }
     }
     let digest: Vec<AB::Expr> = (AFTER..AFTER + DIGEST_LIMBS)
         .map(|column| row[column].into())
         .collect();
-    receive(tag::DIGEST + tag::BLOCK * (BLOCKS as u32 - 1), &digest);
+    sha(tag::DIGEST + tag::BLOCK * (BLOCKS as u32 - 1), &digest);
 }
 
 /// A chain value with its index, as the hub sends and receives it.

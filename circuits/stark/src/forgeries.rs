@@ -32,35 +32,30 @@ fn whole() -> (Public, Vec<u8>) {
     PROVEN.get_or_init(make).clone()
 }
 
+const CHAINED: Options = Options {
+    chain: true,
+    ..QUICK
+};
+
 /// 300 events in two segments.
-fn segmented() -> (Public, Vec<u8>) {
-    static PROVEN: OnceLock<(Public, Vec<u8>)> = OnceLock::new();
-    let make = || {
-        let events = run(300);
-        let public = public(&events);
-        let proof = prove(&public, &events, QUICK, &mut rng(), |_, _| {}).unwrap();
-        assert_eq!(verify(&public, &proof).unwrap().segments, 2);
-        (public, proof)
-    };
-    PROVEN.get_or_init(make).clone()
+fn in_two_segments(options: Options) -> (Public, Vec<u8>) {
+    let events = run(300);
+    let public = public(&events);
+    let proof = prove(&public, &events, options, &mut rng(), |_, _| {}).unwrap();
+    let verified = verify(&public, &proof).unwrap();
+    assert_eq!((verified.segments, verified.chain), (2, options.chain));
+    (public, proof)
 }
 
-/// The same with the chain.
+fn segmented() -> (Public, Vec<u8>) {
+    static PROVEN: OnceLock<(Public, Vec<u8>)> = OnceLock::new();
+    PROVEN.get_or_init(|| in_two_segments(QUICK)).clone()
+}
+
+/// With the chain.
 fn chained() -> (Public, Vec<u8>) {
     static PROVEN: OnceLock<(Public, Vec<u8>)> = OnceLock::new();
-    let make = || {
-        let events = run(300);
-        let public = public(&events);
-        let chained = Options {
-            chain: true,
-            ..QUICK
-        };
-        let proof = prove(&public, &events, chained, &mut rng(), |_, _| {}).unwrap();
-        let verified = verify(&public, &proof).unwrap();
-        assert!(verified.chain && verified.segments == 2);
-        (public, proof)
-    };
-    PROVEN.get_or_init(make).clone()
+    PROVEN.get_or_init(|| in_two_segments(CHAINED)).clone()
 }
 
 #[test]
@@ -102,11 +97,7 @@ fn events_of_another_chain_are_not_proven() {
     let events = run(5);
     let mut public = public(&events);
     public.chain_start.0[0] ^= 1;
-    let chained = Options {
-        chain: true,
-        ..QUICK
-    };
-    let refused = prove(&public, &events, chained, &mut rng(), |_, _| {});
+    let refused = prove(&public, &events, CHAINED, &mut rng(), |_, _| {});
     assert!(matches!(refused, Err(Error::NotTheChain)));
     prove(&public, &events, QUICK, &mut rng(), |_, _| {}).unwrap();
 }

@@ -17,11 +17,13 @@
 
 pub(crate) mod air;
 pub(crate) mod columns;
+mod receive;
 #[cfg(feature = "prove")]
 mod trace;
 
 pub(crate) use air::ShaAir;
 pub(crate) use columns::ROWS as ROWS_OF_A_BLOCK;
+pub(crate) use receive::receive;
 #[cfg(feature = "prove")]
 pub(crate) use trace::{Message, trace};
 

@@ -7,7 +7,7 @@ use p3_lookup::{Count, InteractionBuilder};
 use crate::Val;
 use crate::blind::{self, Blinded};
 use crate::bus;
-use crate::sha::tag;
+use crate::sha::{receive, tag};
 
 /// The message's two blocks as limbs: 32 for each, in the bus's order.
 pub(crate) const MESSAGE: usize = 0;
@@ -150,10 +150,7 @@ fn eval_buses<AB: InteractionBuilder>(builder: &mut AB, row: &[AB::Var]) {
     let expr = |column: usize| -> AB::Expr { row[column].into() };
     let formats = AB::Expr::from_u32(tag::FMT_LO + tag::FMT_HI) * row[IS_INNER];
     let mut sha = |tag: AB::Expr, limbs: core::ops::Range<usize>| {
-        let mut fields = alloc::vec![expr(ID), tag];
-        fields.extend(limbs.map(expr));
-        fields.resize(tag::FIELDS, AB::Expr::ZERO);
-        builder.push_interaction(bus::SHA, fields, -once(real::<AB>(row)));
+        receive(builder, expr(ID), tag, limbs.map(expr), real::<AB>(row));
     };
     for block in 0..2 {
         for (part, limbs) in tag::PARTS.into_iter().enumerate() {
